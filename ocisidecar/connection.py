@@ -18,7 +18,7 @@ from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Session
 from ocisidecar.deployment import Deployment
 from ocisidecar.errors import ConfigError, DeploymentNotFound, OciSidecarError
-from ocisidecar.events import DeploymentFound, Event, Handler, PlanReady
+from ocisidecar.events import DeploymentFound, Event, Handler, PlanReady, RunNotice
 from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.plan.operations import Wait, until_ready
 from ocisidecar.plan.plan import Action, Plan
@@ -70,6 +70,7 @@ class ServiceConnection:
         if wait == "ready":
             plans = [evolve(plan, operations=until_ready(plan.operations)) for plan in plans]
         reporter = Reporter(self.session.clock, on_event or self.on_event)
+        self._tell_what_is_going(plans, reporter)
         outcomes = self.carry_out(plans, reporter, cancel)
         back = self._ways_back(outcomes, cancel)
         found = {
@@ -83,6 +84,14 @@ class ServiceConnection:
             reporter.emit(final_event(outcome, cancel.reason))
         raise_failures(outcomes, deployments, cancel.reason, diagnose=self._diagnosis, diagnoses=found)
         return deployments
+
+    def _tell_what_is_going(self, plans: Sequence[Plan], reporter: Reporter) -> None:
+        for plan in plans:
+            keys = [str(step.key) for step in plan.steps if step.going]
+            if keys:
+                words = f"an earlier removal of {', '.join(keys)} is still under way: waiting until it has ended"
+                message = f"{words}, at most {self.limits.wait_timeout_seconds:.0f} s for each"
+                reporter.emit(RunNotice(deployment=plan.name, message=message))
 
     def carry_out(self, plans: Sequence[Plan], reporter: Reporter, cancel: Cancel) -> tuple[Outcome, ...]:
         """Carry plans out at the same time, and return their outcomes in order; see `Executor.run`."""

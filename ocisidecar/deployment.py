@@ -12,8 +12,8 @@ from attrs import field, frozen
 
 from ocisidecar.errors import ConfigError, SpecError, SpecProblem
 from ocisidecar.plan.plan import Action
-from ocisidecar.spec.alarm import INSTANCES, NATIVE_NAMESPACE
 from ocisidecar.spec.name_pattern import name_pattern
+from ocisidecar.spec.ready_alarms import INSTANCES, NATIVE_NAMESPACE
 from ocisidecar.spec.suggestions import did_you_mean
 from ocisidecar.state.identity import Identity
 from ocisidecar.timestamps import Since, start_of
@@ -105,6 +105,18 @@ class Deployment:
             connection = self._connected
             found = read_outputs(connection.reader(self.name), self.resources, self.instances, connection.base_url)
         return {**found, "console": self.console_url}
+
+    @cached_property
+    def unconfirmed_subscriptions(self) -> Mapping[str, str]:
+        """The keys of subscriptions that get no messages yet → what has to be done, read once.
+
+        Takes a list; none when the deployment has no subscription.
+        """
+        from ocisidecar.observe.unconfirmed import read_unconfirmed
+
+        if not any(key.startswith("subscription/") for key in self.resources):
+            return {}
+        return read_unconfirmed(self._connected.reader(self.name))
 
     @property
     def console_url(self) -> str:
@@ -293,7 +305,7 @@ class Deployment:
         )
 
     def to_dict(self) -> dict[str, object]:
-        """Return identity, resources, instances and outputs as plain data; reads the instances and addresses."""
+        """Return identity, resources, instances, outputs and what waits as plain data; reads all that."""
         return {
             "deployment": self.name,
             "region": self.identity.region,
@@ -301,6 +313,7 @@ class Deployment:
             "resources": dict(self.resources),
             "instances": [instance.to_dict() for instance in self.instances],
             "outputs": dict(self.outputs),
+            "unconfirmed_subscriptions": dict(self.unconfirmed_subscriptions),
         }
 
     def to_json(self, *, indent: int | None = 2) -> str:

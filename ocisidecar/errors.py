@@ -28,6 +28,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from attrs import field, frozen
 
+from ocisidecar.text_files import printable_halves
+
 if TYPE_CHECKING:
     from ocisidecar.deployment import Deployment
     from ocisidecar.verify.findings import Diagnosis
@@ -52,8 +54,8 @@ class SpecProblem:
         place: line and column in the file that holds the spec; empty for a spec that was made in Python.
     """
 
-    path: str
-    message: str
+    path: str = field(converter=printable_halves)
+    message: str = field(converter=printable_halves)
     place: str = field(default="", eq=False)
 
     def __str__(self) -> str:
@@ -94,7 +96,7 @@ class SettingProblem:
 
     place: str
     variable: str
-    message: str
+    message: str = field(converter=printable_halves)
 
     def __str__(self) -> str:
         return f"{self.place}: {self.variable} {self.message}" if self.variable else f"{self.place}: {self.message}"
@@ -208,9 +210,8 @@ class ServiceCallError(OciSidecarError):
         )
 
     def _remedy(self) -> str:
-        if not self.statements:
-            return self.advice
-        return f"{self.advice} If the OCIDs are right, this may be missing: {'; '.join(self.statements)}"
+        missing = f" If the OCIDs are right, this may be missing: {'; '.join(self.statements)}"
+        return f"{self.advice}{missing if self.statements else ''}"
 
     def after(self, attempts: int) -> Self:
         """Return the same error with the number of attempts."""
@@ -226,7 +227,7 @@ class ServiceCallError(OciSidecarError):
 
 
 def _shorten(text: str, limit: int = 400) -> str:
-    flat = " ".join(text.split()) or "(no text)"
+    flat = " ".join(printable_halves(text).split()) or "(no text)"
     flat = flat if len(flat) <= limit else flat[: limit - 1] + "…"
     return flat if flat.endswith((".", "…", "!", "?")) else flat + "."
 
@@ -395,6 +396,5 @@ class Cancelled(OciSidecarError):
     """The caller cancelled; what exists is tagged and listed, and applying again continues."""
 
     def __init__(self, reason: str, *, deployment: Deployment | None = None) -> None:
-        self.reason = reason
-        self.deployment = deployment
+        self.reason, self.deployment = reason, deployment
         super().__init__(reason)

@@ -7,7 +7,12 @@ from urllib.parse import urlsplit
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host, with or without a port, is a loopback address; names that only begin so are not."""
+    r"""Return whether a host, maybe with user and port, is a loopback address; names that only begin so are not.
+
+    HTTP clients end a host at a backslash, so that `192.0.2.1\@127.0.0.1` is not this machine.
+    """
+    if "\\" in host:
+        return False
     try:
         name = urlsplit(f"//{host}").hostname or ""
     except ValueError:
@@ -19,11 +24,8 @@ def is_loopback(host: str) -> bool:
 
 
 def is_loopback_url(url: str) -> bool:
-    """Return whether a URL names a loopback address.
-
-    One with a backslash does not: HTTP clients end the host there.
-    """
+    """Return whether a URL names a loopback address."""
     try:
-        return "\\" not in url and is_loopback(urlsplit(url).netloc.rpartition("@")[2])
+        return is_loopback(urlsplit(url).netloc)
     except ValueError:
         return False

@@ -67,7 +67,8 @@ def _way_back(outcome: Outcome) -> str:
 
 
 def _summary(causes: Mapping[str, Exception], limit: int = 3) -> str:
-    shown = [f"{key}: {error}" for key, error in list(causes.items())[:limit]]
+    first = [(key, str(error)) for key, error in list(causes.items())[:limit]]
+    shown = [text if key in text.partition(": ")[0] else f"{key}: {text}" for key, text in first]
     more = len(causes) - len(shown)
     return "; ".join(text.removesuffix(".") for text in shown) + (
         f"; and {more} more, see .causes." if more else "."

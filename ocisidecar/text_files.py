@@ -32,6 +32,11 @@ def decoded(data: bytes, *, errors: str = "strict") -> str:
     return data.decode(encoding, errors)
 
 
+def printable_halves(text: str) -> str:
+    """Return a text with halves of surrogate pairs, which are no Unicode, written out in ASCII."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def is_readable_by_others(path: Path) -> bool:
     """Return whether users other than the owner may read a file; False where permissions do not tell."""
     try:

@@ -292,7 +292,20 @@ loggings = st.one_of(
     st.builds(LoggingSpec.existing, log_group_id=ocids("loggroup")),
     st.just(LoggingSpec.of("Platform")),
 )
-topics = st.builds(TopicSpec, st.just("ops"), description=st.just("on call"))
+topics = st.builds(
+    TopicSpec,
+    st.just("ops"),
+    description=st.just("on call"),
+    subscriptions=st.just(
+        (
+            "mailto:ops@example.com",
+            "sms:+14255550100",
+            "https://example.com/hook",
+            "ocid1.fnfunc.oc1.fra.page",
+            SecretRef("ocid1.vaultsecret.oc1.fra.slack", version=2),
+        )
+    ),
+)
 one_topic = st.lists(topics, min_size=1, max_size=1)
 alarms = st.one_of(
     st.builds(AlarmSpec.cpu_utilization, st.integers(1, 99), destinations=one_topic),
@@ -322,6 +335,7 @@ deployment_fields = st.fixed_dictionaries(
         "access": st.none() | accesses,
         "logging": st.none() | loggings,
         "alarms": st.lists(alarms, max_size=2, unique_by=lambda alarm: alarm.name),
+        "topic": st.none() | st.builds(TopicSpec, st.just("own"), subscriptions=st.just(["mailto:me@example.com"])),
         "repositories": st.lists(
             st.builds(RepositorySpec, st.just("acme/web"), is_public=st.booleans()),
             max_size=1,

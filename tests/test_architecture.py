@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "clock": "",
     "text_files": "",
     "loopback": "",
-    "errors": "",
+    "errors": "text_files",
     "events": "",
     "wire": "",
     "tracebacks": "",

@@ -130,3 +130,14 @@ def test_flags_of_the_emulator_exist():
     (text,) = helps
     for flag in re.findall(r"--[a-z-]+", line):
         assert flag in text
+
+
+def test_what_proves_a_promise_exists():
+    """Each file that the page names as a proof exists, and no row of the table of promises is without one."""
+    table = README.partition("\n## Security\n")[2].partition("\n## ")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| ") and "| --- |" not in line][1:]
+    assert rows
+    for row in rows:
+        proofs = re.findall(r"`(tests/[\w/]+\.py)`", row)
+        assert proofs, row
+        assert [proof for proof in proofs if not (ROOT / proof).is_file()] == []

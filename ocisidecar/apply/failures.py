@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ocisidecar.apply.waiter import Observation, Watch
 from ocisidecar.errors import LimitExceeded, OutOfHostCapacity, ResourceFailed, ServiceCallError, WaitTimedOut
-from ocisidecar.plan.plan import Action, Operation
+from ocisidecar.plan.plan import Action, Goal, Operation
 from ocisidecar.state.desired import Desired
 
 PULL_REMEDY = (
@@ -60,9 +60,10 @@ def timed_out(watch: Watch, *, waited_seconds: float) -> WaitTimedOut:
     """Return the error for a resource that did not reach its goal in time."""
     key = watch.operation.key
     missing = f": {watch.pending}" if watch.pending else ""
+    again = "Run it" if watch.goal is Goal.GONE else "Apply"
     return WaitTimedOut(
         f"{key} ({watch.live_id or 'no OCID yet'}) was still {watch.state} after {waited_seconds:.0f} s of waiting "
-        f"until it is {watch.goal.value}{missing}. Apply again to continue waiting, or look at its work requests "
+        f"until it is {watch.goal.value}{missing}. {again} again to continue waiting, or look at its work requests "
         "in the console.",
         key=str(key),
         last_state=watch.state,

@@ -119,15 +119,15 @@ def _in_its_place(job: Job, want: Desired, error: ServiceCallError) -> Exception
         words = f"an earlier {going.key} ({going.id}) is still {going.state}"
         return _postponed(job, error, words, "until it is gone")
     if is_refused and not is_foreign and _waited_seconds(job) < job.list_lag_seconds:
-        reason = f"waiting until lists show what is in its place, at most {job.list_lag_seconds:.0f} s"
-        return Postponed(reason, _wait_seconds(job))
+        words = "its name or place is taken by something that no list shows yet: waiting until one does"
+        return Postponed(f"{words}, at most {job.list_lag_seconds:.0f} s", _wait_seconds(job))
     return None
 
 
 def _may_be_taken(kind: Kind, error: ServiceCallError) -> bool:
     """Return whether a create may be refused because another resource has the name or the place."""
-    if kind.has_unique_name:
-        return _is_name_taken(error)
+    if _is_name_taken(error):
+        return True
     if not kind.is_alone_in_vcn:
         return False
     is_taken = any(word in error.service_message for word in _TAKEN_WORDS)

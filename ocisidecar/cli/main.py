@@ -102,7 +102,7 @@ def _apply(options: Options) -> int:
         try:
             deployment = provisioner.apply(plan, expect=options.expect, wait=options.wait, on_event=progress)
         except ApplyFailed as error:
-            if error.diagnosis is not None:
+            if error.diagnosis is not None and error.diagnosis.findings:
                 common.print_page(common.error_console(), findings_page(error.diagnosis))
             raise
         common.show(deployment, outputs_page, as_json=options.json)

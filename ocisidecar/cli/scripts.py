@@ -23,7 +23,7 @@ from ocisidecar.errors import ConfigError
 from ocisidecar.settings import write_values
 from ocisidecar.settings.deployment import platforms
 from ocisidecar.settings.table import IMAGES
-from ocisidecar.spec.alarm import NATIVE_NAMESPACE
+from ocisidecar.spec.ready_alarms import NATIVE_NAMESPACE
 
 if TYPE_CHECKING:
     from ocisidecar.deployment import Deployment

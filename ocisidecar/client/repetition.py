@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import count
 
-from ocisidecar.client.retry import RETRY_POLICIES, UPDATE, classify
+from ocisidecar.client.retry import RETRY_POLICIES, UPDATE, classify, retry_reason
 from ocisidecar.client.session import Caller
 from ocisidecar.errors import ConnectionLost, ServiceCallError, ServiceUnavailable
 
-_POLICY = RETRY_POLICIES["unavailable"]
+_POLICY_NAME = "unavailable"
+_POLICY = RETRY_POLICIES[_POLICY_NAME]
 _FACTOR = 1.6
 
 
@@ -32,7 +33,7 @@ def until_done(caller: Caller, act: Callable[[], None]) -> None:
             wait_seconds = min(_POLICY.first_wait_seconds * _FACTOR ** (number - 1), _POLICY.max_wait_seconds)
             wait_seconds = max(wait_seconds, error.retry_after_seconds or 0.0)
             if caller.notify is not None:
-                caller.notify(f"{error.status or 'no response'} {error.code}".strip(), number, wait_seconds)
+                caller.notify(retry_reason(error, _POLICY_NAME), number, wait_seconds)
             caller.sleep(wait_seconds)
         else:
             return

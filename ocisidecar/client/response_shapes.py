@@ -27,10 +27,12 @@ _ID_FIELDS: Mapping[str, str] = {
     "secrets.get_secret_bundle": _SECRET_ID,
     "secrets.list_secret_bundle_versions": _SECRET_ID,
     "artifacts.get_container_configuration": "namespace",
+    "core.list_network_security_group_vnics": "vnicId",
     "limits.list_limit_definitions": "name",
     "limits.list_limit_values": "name",
     "limits.list_services": "name",
     "limits.get_resource_availability": "",
+    "ons.update_subscription": "",
     **{f"ons.{one}_topic{'s' if one == 'list' else ''}": "topicId" for one in ("create", "get", "list", "update")},
 }
 """The field that every object of an operation's response has, where it is not `id`; empty for none."""
@@ -51,12 +53,16 @@ _NOUNS_WITH_STATE = frozenset(
         "security_list",
         "service_gateway",
         "subnet",
+        "subscription",
         "topic",
         "vcn",
         "vnic",
     }
 )
 """What has a lifecycle state in every response: without one a resource would count as ready."""
+
+_WITHOUT_STATE = frozenset({"ons.update_subscription"})
+"""Operations whose response has neither state nor OCID, but only what they change."""
 
 _REQUIRED: Mapping[str, Mapping[str, type]] = {
     "container_instances.get_work_request": {"status": str},
@@ -155,6 +161,8 @@ def _problem_of_object(name: str, data: Any) -> str:
 
 
 def _with_state(name: str) -> Mapping[str, type]:
+    if name in _WITHOUT_STATE:
+        return {}
     _, _, noun = name.partition(".")[2].partition("_")
     singular = noun.removesuffix("ies") + "y" if noun.endswith("ies") else noun.removesuffix("s")
     return {"lifecycleState": str} if {noun, singular} & _NOUNS_WITH_STATE else {}

@@ -38,6 +38,9 @@ class RetryPolicy:
     first_wait_seconds: float
     max_wait_seconds: float
 
+    def __str__(self) -> str:
+        return f"at most {self.max_attempts} attempts in {self.max_seconds:.0f} s"
+
 
 WAITING_FOR_IAM = "waiting for IAM to take effect"
 WAITING_FOR_CREATE = "waiting until what was just created is known everywhere"
@@ -95,6 +98,8 @@ DELETE = Intent(is_write=True, is_delete=True)
 
 _BUSY_CODES = frozenset({"IncorrectState", "LockConflict", "ResourceLocked", "ExternalServerIncorrectState"})
 _BEING_MODIFIED = "currently being modified"
+_NOT_TOLD = frozenset({"in use", WAITING_FOR_IAM})
+"""What is not told: if it goes on, `apply.obstacles` tells what is waited for and how long."""
 _TAKES_BUDGET = frozenset({"unavailable", "connection lost", "unreachable"})
 _UNKNOWN_CODES = frozenset({"NotAuthorizedOrNotFound", "RelatedResourceNotAuthorizedOrNotFound"})
 _IAM_LAG_TEXTS = ("does not exist under current compartment hierarchy", "No permissions found")
@@ -224,9 +229,15 @@ class RetryController:
         return float(wait(state))
 
     def notify_retry(self, state: Any) -> None:
-        """Report the next retry to `notify`."""
-        error: ServiceCallError = state.outcome.exception()
-        answer = "malformed response" if error.status else "no response"
-        response = answer if isinstance(error, ConnectionLost) else f"{error.status} {error.code}".strip()
-        if self.notify is not None:
-            self.notify(f"{response} ({self.error_class})", state.attempt_number, state.next_action.sleep)
+        """Report the next retry to `notify`: what happened, and how long that is repeated at most."""
+        if self.notify is not None and self.error_class not in _NOT_TOLD:
+            reason = retry_reason(state.outcome.exception(), self.error_class)
+            self.notify(reason, state.attempt_number, state.next_action.sleep)
+
+
+def retry_reason(error: ServiceCallError, policy_name: str) -> str:
+    """Return why a call is repeated, and for how long at most, in a few words."""
+    policy = RETRY_POLICIES[policy_name]
+    if isinstance(error, ConnectionLost):
+        return f"malformed response ({policy})" if error.status else f"no response ({policy_name}, {policy})"
+    return f"{error.status} {error.code}".strip() + f" ({policy_name}, {policy})"

@@ -23,6 +23,7 @@ from ocisidecar.client.rate_limit import RateLimiter, RetryBudget
 from ocisidecar.client.response_shapes import problem_of
 from ocisidecar.client.response_size import MAX_RESPONSE_BYTES, bound_responses
 from ocisidecar.client.retry import READ, Intent, Notify, RetryController, error_class
+from ocisidecar.client.retry_after import retry_after_seconds
 from ocisidecar.client.sdk_errors import describe, unsent_errors
 from ocisidecar.client.service_clock import ServiceClock
 from ocisidecar.clock import Clock
@@ -43,6 +44,9 @@ _PAGE_LIMITS: Mapping[str, int] = {"container_instances": 1000, "ons": 50}
 
 Source: Container Instances API, ListContainerInstances (1 to 1000); for ons what public clients send (UNCONFIRMED).
 """
+
+MAX_PAGES = 10_000
+"""A list with more pages counts as one without an end."""
 
 METRIC_INGESTION = "monitoring.MonitoringClient/telemetry-ingestion"
 """The client that posts metrics, which uses a separate host that the SDK does not choose by itself.
@@ -288,8 +292,10 @@ class Caller:
             page = response.headers.get("opc-next-page")
             if not page:
                 return
-            if page in pages:
-                raise self._malformed(operation, response.status, response.headers, "its next page was sent before")
+            if page in pages or len(pages) >= MAX_PAGES:
+                is_known = page in pages
+                problem = "its next page was sent before" if is_known else f"it has more than {MAX_PAGES} pages"
+                raise self._malformed(operation, response.status, response.headers, problem)
             pages.add(page)
             query["page"] = page
 
@@ -374,10 +380,6 @@ class Caller:
             code=code,
             service_message=message,
             opc_request_id=str(error.request_id or ""),
-            retry_after_seconds=_seconds((error.headers or {}).get("retry-after")),
+            retry_after_seconds=retry_after_seconds((error.headers or {}).get("retry-after", ""), self.clock),
             served=str((error.headers or {}).get("date") or ""),
         )
-
-
-def _seconds(value: str | None) -> float | None:
-    return float(value) if value is not None and value.isdecimal() else None

@@ -10,7 +10,6 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
-from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +17,7 @@ from urllib.parse import SplitResult, quote, urlencode, urlsplit, urlunsplit
 
 from attrs import define, field, frozen
 
+from ocisidecar.client.retry_after import retry_after_seconds
 from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.errors import ImageError, LoginFailed
 from ocisidecar.loopback import is_loopback
@@ -37,11 +37,14 @@ _TIMEOUT_SECONDS: Final = (10, 60)
 _ATTEMPTS: Final = 5
 _MAX_SECONDS: Final = 60.0
 _MAX_BODY_BYTES: Final = 8 * 2**20
-_LONGEST_NUMBER: Final = 9
 _FIRST_WAIT_SECONDS: Final = 0.5
 _MAX_WAIT_SECONDS: Final = 8.0
 _RETRYABLE: Final = frozenset({429, 500, 502, 503, 504})
 _SHOWN_CHARACTERS: Final = 400
+_DESCRIPTOR: Final[Mapping[str, type]] = {"mediaType": str, "digest": str, "size": int}
+"""What each entry of a list of images has.  Source: OCI Image Specification, "OCI Content Descriptors"."""
+_TOKEN: Final = re.compile(r"[!-~]+")
+"""What a header can hold."""
 _PARAMETER: Final = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -58,9 +61,13 @@ class Manifest:
         return f"sha256:{hashlib.sha256(self.content).hexdigest()}"
 
     def descriptors(self, platform: str) -> list[dict[str, object]]:
-        """Return its entry in a list; of a list, the entries for `platform`."""
+        """Return its entry in a list; of a list, the entries for `platform`.
+
+        Raises:
+            ImageError: it is a list without the entries that one has.
+        """
         if self.media_type in {DOCKER_LIST, OCI_INDEX}:
-            return [one for one in json.loads(self.content)["manifests"] if _platform_of(one) == platform]
+            return [one for one in self._listed() if _platform_of(one) == platform]
         system, _, architecture = platform.partition("/")
         return [
             {
@@ -71,10 +78,22 @@ class Manifest:
             }
         ]
 
+    def _listed(self) -> list[dict[str, object]]:
+        document = _document(self.content)
+        entries = document.get("manifests") if isinstance(document, dict) else None
+        if not isinstance(entries, list) or not all(map(_is_descriptor, entries)):
+            raise ImageError(f"{self.digest} is malformed: its type is {self.media_type}, but it lists no images.")
+        return entries
+
+
+def _is_descriptor(entry: object) -> bool:
+    return isinstance(entry, dict) and all(isinstance(entry.get(name), kind) for name, kind in _DESCRIPTOR.items())
+
 
 def _platform_of(descriptor: Mapping[str, Any]) -> str:
-    platform = descriptor.get("platform", {})
-    return f"{platform.get('os')}/{platform.get('architecture')}"
+    platform = descriptor.get("platform")
+    named = platform if isinstance(platform, dict) else {}
+    return f"{named.get('os')}/{named.get('architecture')}"
 
 
 def manifest_list(variants: Sequence[tuple[str, Manifest]]) -> Manifest:
@@ -111,6 +130,8 @@ class RegistryClient:
 
         session = requests.Session()
         session.trust_env = not is_loopback(self.host)  # loopback traffic goes through no proxy
+        # Although redirects are not followed, requests would parse their targets, and raise what it raises then.
+        session.get_redirect_target = lambda _: None  # type: ignore[method-assign, assignment]
         return session
 
     def close(self) -> None:
@@ -184,14 +205,16 @@ class RegistryClient:
         parts = _realm_parts(realm)
         is_near = parts.scheme == "http" and is_loopback(parts.netloc) and is_loopback(self.host)
         if parts.scheme != "https" and not is_near:
-            raise ImageError(f"{self.host} requests the password at {realm!r}, which is not encrypted: not sent.")
+            shown = self.without_secrets(repr(realm))
+            raise ImageError(f"{self.host} requests the password at {shown}, which is not encrypted: not sent.")
         query = {"service": parameters.get("service", ""), "scope": scope}
         more = urlencode({name: value for name, value in query.items() if value})
         url = urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, more))), fragment=""))
-        response = self._checked(self._send("GET", url, authorization=f"Basic {basic}"), f"GET {url}")
+        request = self.without_secrets(f"GET {url}")
+        response = self._checked(self._send("GET", url, authorization=f"Basic {basic}"), request)
         token = _token(response)
         if not token:
-            raise ImageError(f"GET {url}: the response contains no token.")
+            raise ImageError(f"{request}: the response contains no token.")
         self._tokens.add(token)
         return f"Bearer {token}"
 
@@ -204,8 +227,8 @@ class RegistryClient:
                 "of this user), and that a policy lets the user manage repos."
             )
         if HTTPStatus.MULTIPLE_CHOICES <= response.status_code < HTTPStatus.BAD_REQUEST:
-            to = response.headers.get("Location", "")
-            raise ImageError(f"{request}: redirected to {to!r}, which is not followed: name the registry itself.")
+            to = self.without_secrets(repr(response.headers.get("Location", "")))
+            raise ImageError(f"{request}: redirected to {to}, which is not followed: name the registry itself.")
         if not response.ok:
             raise ImageError(f"{failure}.")
         return response
@@ -242,7 +265,7 @@ class RegistryClient:
             response: requests.Response = retry(attempt)
         except requests.exceptions.RequestException as error:
             why = f"no response: {_cause(error)}.  Check host, network and proxy."
-            raise ImageError(f"{method} {url}: {why}") from error
+            raise ImageError(self.without_secrets(f"{method} {url}: {why}")) from None  # which may hold secrets
         return response
 
 
@@ -272,21 +295,8 @@ def _seconds_to_wait(clock: Clock, state: tenacity.RetryCallState) -> float:
     """Return the wait that the registry asks for, and at least that of the attempt."""
     own: float = min(_FIRST_WAIT_SECONDS * 2 ** (state.attempt_number - 1), _MAX_WAIT_SECONDS)
     response = None if state.outcome is None or state.outcome.failed else state.outcome.result()
-    asked = _retry_after(str(getattr(response, "headers", {}).get("Retry-After", "")), clock)
-    return max(own, asked)
-
-
-def _retry_after(value: str, clock: Clock) -> float:
-    """Return the seconds of a Retry-After header, a number or a date; 0 without one.
-
-    Source: RFC 9110, 10.2.3.
-    """
-    if value.strip().isdecimal():
-        return float(value.strip()[:_LONGEST_NUMBER])
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - clock.time())
-    except (TypeError, ValueError, OverflowError):
-        return 0.0
+    asked = retry_after_seconds(str(getattr(response, "headers", {}).get("Retry-After", "")), clock)
+    return max(own, asked or 0.0)
 
 
 def _realm_parts(realm: str) -> SplitResult:
@@ -312,12 +322,19 @@ def _read(response: requests.Response) -> requests.Response:
     return response
 
 
-def _token(response: requests.Response) -> str:
+def _document(content: bytes) -> Any:
+    """Return what a body holds as JSON; None where it is none."""
     try:
-        body = response.json()
-    except ValueError:
-        return ""
-    return str(body.get("token") or body.get("access_token") or "") if isinstance(body, dict) else ""
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _token(response: requests.Response) -> str:
+    """Return the token in a response; empty where there is none that a header can hold."""
+    body = _document(response.content)
+    token = (body.get("token") or body.get("access_token")) if isinstance(body, dict) else None
+    return token if isinstance(token, str) and _TOKEN.fullmatch(token) else ""
 
 
 def _cause(error: Exception) -> str:
@@ -336,7 +353,7 @@ def _scheme(host: str) -> str:
 
 def _error_text(response: requests.Response) -> str:
     try:
-        errors = response.json()["errors"]
+        errors = _document(response.content)["errors"]
         return "; ".join(f"{one['code']}: {one['message']}" for one in errors)
-    except (ValueError, LookupError, TypeError):
-        return " ".join(response.text.split()) or "(no text)"
+    except (LookupError, TypeError):
+        return " ".join(response.content.decode("utf-8", "replace").split()) or "(no text)"

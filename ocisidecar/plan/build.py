@@ -22,12 +22,13 @@ from ocisidecar.resources.access import elsewhere_statement, is_granted, place_o
 from ocisidecar.resources.capabilities import KeepsData
 from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS, NEEDS
+from ocisidecar.resources.subscription import PENDING, confirmation
 from ocisidecar.spec import DeploymentSpec
 from ocisidecar.state.compare import is_satisfied_by
 from ocisidecar.state.desired import Desired
 from ocisidecar.state.identity import Identity, used_deployments, was_set
 from ocisidecar.state.observed import Live, Phase, Snapshot, value_of
-from ocisidecar.wire import Body, Key, Ref, resolve
+from ocisidecar.wire import Body, Key, Ref, resolve, text
 
 
 def desire(spec: DeploymentSpec, site: Site) -> dict[Key, Desired]:
@@ -62,12 +63,31 @@ def plan_apply(spec: DeploymentSpec, site: Site, snapshot: Snapshot, *, warnings
         snapshot=snapshot,
         warnings=(
             *warnings,
+            *_untagged_places(steps, desired),
             *closed_ports(spec, desired, snapshot),
             *_lacking_rights(spec, site, snapshot),
             *_invisible_groups(spec, site, snapshot),
             *_repositories_elsewhere(spec, site),
+            *_unconfirmed(spec, desired, snapshot),
         ),
     )
+
+
+def _untagged_places(steps: Sequence[Step], desired: Mapping[Key, Desired]) -> Iterator[str]:
+    """Yield a warning for each resource that is created although what stays lies in another one."""
+    made = {step.key for step in steps if step.action is Action.CREATE and not step.going}
+    lies: dict[Key, tuple[Key, str]] = {}
+    for step in steps:
+        for name, value in desired[step.key].body.items() if step.live is not None and step.key in desired else ():
+            place = text(step.live.body, name) if step.live is not None else ""
+            is_made = isinstance(value, Ref) and not value.deployment and value.key in made
+            if isinstance(value, Ref) and is_made and place and name not in step.changed_fields:
+                lies.setdefault(value.key, (step.key, place))
+    for key, (inside, place) in lies.items():
+        yield (
+            f"{key} is created, but {inside} lies in {place}, which has lost this deployment's tags or is not "
+            f'listed yet: to go on using that one, first take it over with adopt(spec, {{"{key}": "{place}"}})'
+        )
 
 
 def plan_adopt(
@@ -300,6 +320,13 @@ def _repositories_elsewhere(spec: DeploymentSpec, site: Site) -> Iterator[str]:
             yield (
                 f"the tenancy has no repository ({statement.where}) in this region: push the image before the apply"
             )
+
+
+def _unconfirmed(spec: DeploymentSpec, desired: Collection[Key], snapshot: Snapshot) -> Iterator[str]:
+    """Yield a warning for each subscription that stays and that nobody has confirmed."""
+    for key, lives in sorted(snapshot.of(spec.name).items()):
+        if key in desired and key.kind == "subscription" and lives[0].state == PENDING:
+            yield f"{key} is not confirmed and gets no messages: {confirmation(lives[0].body)}"
 
 
 def _check_adoptable(want: Desired, live: Live, ids: Mapping[Key, str], snapshot: Snapshot) -> None:

@@ -27,7 +27,7 @@ from ocisidecar.state.identity import (
 )
 from ocisidecar.state.observed import Live, Phase, Snapshot, value_of
 from ocisidecar.state.tags import TAG_FIELDS, with_removals
-from ocisidecar.wire import Key, Ref, references, resolve
+from ocisidecar.wire import Key, Ref, objects, references, resolve
 
 _BY_EARLIER_VERSION = (
     "is a hash of files with what looks like a secret, by an earlier version of ocisidecar; the content matches "
@@ -275,9 +275,25 @@ def changed_fields(
             changed.append((name, *difference(shown, wanted)))
     ours = want.tags(identity)
     changed += [(name, "", "") for name in changed_sections(live.tags, ours) if name in want.hidden]
+    changed += [
+        one for one in _seen_differences(want, live, lookup) if one[0] not in {name for name, *_ in changed}
+    ]
     if not changed and not is_satisfied_by(ours, dict(live.tags)):
         changed.append(("freeformTags", "", "our tags"))
     return changed
+
+
+def _seen_differences(want: Desired, live: Live, lookup: Callable[[Ref], str]) -> Iterable[tuple[str, str, str]]:
+    """Yield the differences in parts that no list shows, such as VNICs, where they were read nevertheless.
+
+    Only lists, as of security groups, are compared; how services write texts such as host names is not known.
+    """
+    for name in sorted(want.hidden):
+        wanted = resolve(want.hidden[name], lookup)
+        fields = {} if not isinstance(wanted, Mapping) else {k: v for k, v in wanted.items() if isinstance(v, list)}
+        for part in objects(live.body.get(name)):
+            if fields.keys() <= part.keys() and not is_satisfied_by(fields, part):
+                yield (name, *difference(part, fields))
 
 
 def _lookup(current: Mapping[Key, Live], snapshot: Snapshot) -> Callable[[Ref], str]:

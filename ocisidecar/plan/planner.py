@@ -12,6 +12,7 @@ from attrs import define, evolve, field
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Caller, Session
 from ocisidecar.errors import ConfigError, NotAuthorizedOrNotFound, SpecError, SpecProblem
+from ocisidecar.observe.memberships import wanted_groups, with_changed_groups
 from ocisidecar.observe.own_writes import OwnWrites
 from ocisidecar.observe.snapshot import (
     RegionInfo,
@@ -120,15 +121,29 @@ class Planner:
         site = self._with_repositories(specs, site, caller)
         plans = _plans_for(specs, site, snapshot, region)
         _require_possible(specs, plans, region)
-        if doubled := {
-            step.key.kind for plan in plans for step in plan.steps if step.live is not None and step.old
-        }:
-            snapshot = with_places(caller, self.pool, snapshot, doubled)
-            plans = _plans_for(specs, site, snapshot, region)
+        seen = self._with_hidden(plans, snapshot, caller)
+        if seen is not snapshot:
+            plans, snapshot = _plans_for(specs, site, seen, region), seen
         replaced = {step.key.kind for plan in plans for step in plan.steps if step.action is Action.REPLACE}
         if replaced:
             plans = _plans_for(specs, site, with_details(caller, site, snapshot, replaced), region)
         return plans if region.is_home_region_known else tuple(map(_in_doubtful_home_region, plans))
+
+    def _with_hidden(self, plans: Sequence[Plan], snapshot: Snapshot, caller: Caller) -> Snapshot:
+        """Return the snapshot with what its lists leave out, where the plans depend on it; or `snapshot` itself."""
+        steps = [step for plan in plans for step in plan.steps if step.live is not None]
+        if doubled := {step.key.kind for step in steps if step.old}:
+            snapshot = with_places(caller, self.pool, snapshot, doubled)
+        placed = [
+            one
+            for plan in plans
+            for one in wanted_groups(
+                plan.name,
+                [(plan.desired[step.key], step.live) for step in plan.steps if step.key in plan.desired],
+                snapshot,
+            )
+        ]
+        return with_changed_groups(caller, self.pool, self.compartment_id, placed, snapshot)
 
     def settled(self, items: Sequence[What], cancel: Cancel, *, is_destroy: bool) -> tuple[Plan, ...]:
         """Return a plan for each item: specs are planned now, and plans are checked against the live resources."""

@@ -75,7 +75,7 @@ class DynamicGroup(Kind):
             return
         yield "admits", f"all {what} of the compartment, also those of other deployments"
         if what == "container instances":
-            yield "narrowed by", "access=AccessSpec.deployment(defined_tag='namespace.key')"
+            yield "narrowed by", "defined_tag of access, e.g. namespace.key"
 
     def entries(self, caller: Caller, site: Site, parent_id: str = "") -> Iterator[Mapping[str, Json]]:
         """Yield the tenancy's groups: they live in its root compartment."""

@@ -16,7 +16,7 @@ from ocisidecar.wire import Body, Key, Ref
 
 
 class Topic(Kind):
-    """A notification topic; subscriptions are left to those who want to be notified.
+    """A notification topic.
 
     API: ons/20181201, NotificationTopic.  Its OCID is called `topicId`, and names are unique in the tenancy.
     """
@@ -63,24 +63,27 @@ class Alarm(Kind):
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
         """Yield the alarms, watching the metrics of the deployment's compartment."""
-        display_names = [name for instance in spec.instances for name in instance.display_names]
-        for alarm in spec.alarms:
-            yield self.desired(alarm.name, self._body(alarm, site, display_names))
+        for alarm in spec.effective_alarms:
+            body = self._body(alarm, spec, site)
+            yield self.desired(alarm.name, body)
 
     def facts(self, body: Mapping[str, Body]) -> Iterator[Fact]:
-        """Yield its query, labelled with its severity."""
+        """Yield its query, labelled with its severity, and what its notifications say."""
         yield str(body.get("severity")).lower(), str(body.get("query"))
+        if body.get("body"):
+            yield "meaning", str(body["body"])
 
-    def _body(self, alarm: AlarmSpec, site: Site, display_names: list[str]) -> dict[str, Body]:
+    def _body(self, alarm: AlarmSpec, spec: DeploymentSpec, site: Site) -> dict[str, Body]:
+        display_names = [name for instance in spec.instances for name in instance.display_names]
         return {
             "compartmentId": site.identity.compartment_id,
             "metricCompartmentId": site.identity.compartment_id,
             "displayName": site.display_name(alarm.name),
             "namespace": alarm.namespace,
             "resourceGroup": alarm.resource_group,
-            "query": alarm.query_for(display_names),
+            "query": alarm.query_for(display_names, spec.name),
             "severity": alarm.severity,
-            "destinations": [_destination(one) for one in alarm.effective_destinations],
+            "destinations": [_destination(one) for one in spec.destinations_of(alarm)],
             "isEnabled": alarm.is_enabled,
             "pendingDuration": alarm.pending_duration,
             "body": alarm.body,

@@ -140,7 +140,8 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails, H
                     "capabilities but NET_RAW"
                 ),
             )
-            yield "narrowed by", "container_security_context=SecurityContext.restricted(run_as_user=…)"
+            fields = "run_as_user, is_root_file_system_readonly, drop_capabilities"
+            yield "narrowed by", f"container_security_context: {fields}"
 
     def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Accepted:
         """Change the VNIC first, then names and tags, whose hashes say that it is as wanted.

@@ -20,6 +20,7 @@ from ocisidecar.resources.network import (
 )
 from ocisidecar.resources.nsg import NetworkSecurityGroup
 from ocisidecar.resources.registry import ContainerRepository
+from ocisidecar.resources.subscription import Subscription
 
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
@@ -38,6 +39,7 @@ KINDS: Mapping[str, Kind] = {
         LogGroup(),
         Log(),
         Topic(),
+        Subscription(),
         Alarm(),
         ContainerInstance(),
     )

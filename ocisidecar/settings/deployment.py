@@ -10,7 +10,6 @@ from attrs import evolve
 from ocisidecar.settings.secret import Secret
 from ocisidecar.settings.table import Values, variables
 from ocisidecar.spec import (
-    AccessSpec,
     AlarmSpec,
     DeploymentSpec,
     HealthCheck,
@@ -22,7 +21,6 @@ from ocisidecar.spec import (
     Port,
     ScrapeTarget,
     SidecarSpec,
-    Statement,
     TopicSpec,
     VolumeSpec,
 )
@@ -47,7 +45,6 @@ _PROMETHEUS_OWN_PORT: Final = (
     "app's port, or leave it empty"
 )
 _OTHER_PLATFORM: Final = "leaves out {}, which is what {} runs: its containers would fail with an exec format error"
-_PULLS: Final = Statement("read", "repos", reason="OCI pulls the images from the tenancy's registry")
 
 Remark = tuple[str, str]
 """A variable, and a message about it."""
@@ -82,9 +79,9 @@ def deployment_spec(values: Values) -> DeploymentSpec:
         instance.name,
         (instance,),
         network=_network(values),
-        access=_access(registries, values),
         logging=_logging(values),
         alarms=_alarms(values),
+        topic=_topic(values),
         freeform_tags=values.freeform_tags,
         defined_tags=values.defined_tags,
     )
@@ -102,6 +99,10 @@ def contradictions(values: Values) -> Iterator[Remark]:
             yield "ENABLE_LOG_FORWARDER_SIDECAR", f"needs {name}=true, or must be false itself"
     if values.enable_management_agent_sidecar:
         yield from _agent_contradictions(values)
+    if values.notification_subscriptions and values.notification_topic_ocid:
+        yield "NOTIFICATION_SUBSCRIPTIONS", "must be empty with NOTIFICATION_TOPIC_OCID: subscribe to that topic"
+    if values.notification_subscriptions and not values.enable_alarms:
+        yield "NOTIFICATION_SUBSCRIPTIONS", "needs ENABLE_ALARMS=true: there is nothing to notify of"
     if values.ocir_username and token(values) is None:
         yield "OCIR_USERNAME", "needs OCIR_AUTH_TOKEN, or must be empty: instances then pull by a policy"
 
@@ -145,6 +146,7 @@ def _app(values: Values) -> InstanceSpec:
         memory_in_gbs=values.container_memory_gb,
         replicas=values.container_count,
         ports=_ports(values),
+        egress=values.egress_cidr,
         environment_variables=variables_of_app,
         health_checks=(HealthCheck.http(values.container_port),),
         scrape=_app_scrape(values),
@@ -279,13 +281,19 @@ def _logging(values: Values) -> LoggingSpec:
 def _alarms(values: Values) -> tuple[AlarmSpec, ...]:
     if not values.enable_alarms:
         return ()
-    to = (values.notification_topic_ocid or TopicSpec("alarms"),)
+    to = (values.notification_topic_ocid,) if values.notification_topic_ocid else ()
     return (
         AlarmSpec.cpu_utilization(values.cpu_alarm_threshold, destinations=to),
         AlarmSpec.memory_utilization(values.memory_alarm_threshold, destinations=to),
         AlarmSpec.ephemeral_storage(destinations=to),
         AlarmSpec.absence(destinations=to),
     )
+
+
+def _topic(values: Values) -> TopicSpec | None:
+    if not values.enable_alarms or values.notification_topic_ocid:
+        return None
+    return TopicSpec("alarms", subscriptions=values.notification_subscriptions)
 
 
 def image_prefix(values: Values) -> str | None:
@@ -356,8 +364,3 @@ def _pull_secret(host: str, username: str, given: Secret, version: str) -> Image
     if given.place == "vault":
         return ImagePullSecret.vault(host, secret_id=given.word)
     return ImagePullSecret.basic(host, username=username, password=given.known, version=version)
-
-
-def _access(registries: Mapping[str, str], values: Values) -> AccessSpec:
-    pulls_by_policy = registries and not values.ocir_username
-    return AccessSpec.deployment(statements=(_PULLS,) if pulls_by_policy else ())

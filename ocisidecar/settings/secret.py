@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from attrs import field, frozen
 
@@ -15,6 +15,8 @@ from ocisidecar.text_files import decoded
 
 Place = Literal["vault", "env", "file", "literal"]
 
+_MAX_BYTES: Final = 1_000_000
+"""A secret is shorter, and so are the files in which a container instance takes one."""
 _IS_SECRET = ocid("vaultsecret")
 
 
@@ -55,22 +57,38 @@ class Secret:
                 raise ValueError(f"names the environment variable {self.word}, which is not set: export it first")
             return Secret("env", self.word, trimmed(environment[self.word]))
         if self.place == "file":
-            path = directory / Path(self.word).expanduser()
-            try:
-                text = decoded(path.read_bytes())
-            except OSError as error:
-                raise ValueError(f"names the file {path}, which cannot be read ({error.strerror})") from error
-            except UnicodeDecodeError:
-                raise ValueError(f"names the file {path}, which is not text") from None
-            if not trimmed(text):
-                raise ValueError(f"names the file {path}, which is empty")
-            return Secret("file", self.word, trimmed(text))
+            return Secret("file", self.word, _content(self.word, directory))
         return self
 
 
 def trimmed(text: str) -> str:
     """Return a secret without the line breaks at its end, which editors and `echo` add, wherever it is stored."""
     return text.rstrip("\r\n")
+
+
+def _content(name: str, directory: Path) -> str:
+    """Return the secret in a file.
+
+    Raises:
+        ValueError: there is none; the message says why.
+    """
+    try:
+        path = directory / Path(name).expanduser()
+        with path.open("rb") as file:
+            data = file.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise ValueError(f"names the file {path}, which cannot be read ({error.strerror})") from error
+    except (RuntimeError, ValueError) as error:
+        raise ValueError(f"names the file {name!r}, which cannot be: {error}") from error
+    try:
+        text = trimmed(decoded(data))
+    except UnicodeDecodeError:
+        raise ValueError(f"names the file {path}, which is not text") from None
+    if len(data) > _MAX_BYTES:
+        raise ValueError(f"names the file {path}, which is larger than {_MAX_BYTES} bytes")
+    if not text:
+        raise ValueError(f"names the file {path}, which is empty")
+    return text
 
 
 def _secret(text: str) -> Secret:

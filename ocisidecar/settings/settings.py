@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ocisidecar.provisioner import Provisioner
     from ocisidecar.spec import DeploymentSpec
 
+_MAX_BYTES = 8 * 2**20
 _UNRESOLVED = (
     "is needed to find {}: push with scripts/build_all.py, which writes the URLs into this file, or give "
     "OCIR_NAMESPACE and OCIR_REGION where they are"
@@ -87,12 +88,17 @@ class Settings:
         """
         place = Path(path)
         try:
-            text = decoded(place.read_bytes()).replace("\r\n", "\n")
+            with place.open("rb") as file:
+                content = file.read(_MAX_BYTES + 1)
+            text = decoded(content).replace("\r\n", "\n")
         except OSError as error:
             raise SettingsError([SettingProblem(str(place), "", f"cannot be read: {error}")]) from error
         except UnicodeDecodeError:
             message = "cannot be read: it is neither UTF-8 text nor UTF-16 text with a byte order mark"
             raise SettingsError([SettingProblem(str(place), "", message)]) from None
+        if len(content) > _MAX_BYTES:
+            message = f"cannot be read: it is larger than {_MAX_BYTES // 2**20} MB"
+            raise SettingsError([SettingProblem(str(place), "", message)])
         loaded = load(place, text, environment=os.environ if environment is None else environment)
         values = for_emulator(loaded.values) if local else loaded.values
         doubts = _placed(cautions(values), loaded.places, place.name)

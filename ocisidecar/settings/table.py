@@ -15,6 +15,7 @@ from attrs import Factory, field, fields, frozen
 from ocisidecar.settings.secret import SECRET, Secret
 from ocisidecar.settings.value_types import (
     DEFINED_TAGS,
+    EGRESS,
     FLAG,
     GROUPS,
     HOST,
@@ -32,12 +33,11 @@ from ocisidecar.settings.value_types import (
     ocid,
 )
 from ocisidecar.settings.variable import VARIABLE, Variable, metadata, variable
+from ocisidecar.spec.egress import EgressSpec
 
 
 def _image(what: str, path: str) -> Any:
-    description = (
-        f"Image of {what}. Empty: the one this version was tested with. scripts/build_all.py writes it here."
-    )
+    description = f"Image of {what}. Empty: the version that was tested. scripts/build_all.py writes it here."
     return variable(description, TEXT, example="", targets=(path,))
 
 
@@ -172,6 +172,13 @@ class Values:
         targets=("ports[].sources",),
     )
 
+    egress_cidr: EgressSpec | None = field(
+        default=None,
+        metadata=metadata(
+            "Where instances may connect to. Empty: everywhere.", EGRESS, example="", targets=("egress",)
+        ),
+    )
+
     enable_logging: bool = variable("Make a log group and a log.", FLAG, default=True)
     log_retention_days: int = variable(
         "How long lines are kept: 30, 60, 90, 120, 150 or 180 days.",
@@ -286,8 +293,11 @@ class Values:
     memory_alarm_threshold: float = variable(
         "Percent of memory.", PERCENT, 80.0, targets=('alarms["memory-utilization"]',)
     )
+    notification_subscriptions: tuple[str, ...] = variable(
+        "Who is notified: mailto:…, https://…", LIST, (), targets=("topic.subscriptions",), is_of_account=True
+    )
     notification_topic_ocid: str | None = variable(
-        "Existing topic that alarms notify. Empty: a topic is made; subscribe to it to be notified.",
+        "Existing topic that alarms notify. Empty: a topic is made, with NOTIFICATION_SUBSCRIPTIONS.",
         ocid("onstopic"),
         example="",
         is_of_account=True,
@@ -359,22 +369,6 @@ class Values:
     )
     max_wait_time: int = variable("Seconds that one resource may take to become ready.", SECONDS, 1200)
 
-
-SECTIONS: Final[Mapping[str, str]] = {
-    "oci_cli_profile": "Account and region",
-    "container_instance_name": "The app and its instances",
-    "subnet_ocid": "Network",
-    "enable_logging": "Logs",
-    "enable_prometheus_sidecar": "Prometheus",
-    "enable_prometheus_exporters": "Exporters",
-    "enable_management_agent_sidecar": "Metrics in OCI Monitoring",
-    "enable_grafana_sidecar": "Grafana",
-    "enable_alarms": "Alarms",
-    "ocir_region": "Images and their registry",
-    "freeform_tags": "Tags",
-    "verbose": "Behaviour of the scripts",
-}
-"""Field → the heading before it in the template."""
 
 IMAGES: Final[Mapping[str, str]] = {
     "app-with-metrics": "APP_WITH_METRICS_IMAGE",

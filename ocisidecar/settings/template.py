@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Final
 
-from ocisidecar.settings.table import SECTIONS, Values, variables
+from ocisidecar.settings.table import Values, variables
 from ocisidecar.settings.unused import UNUSED
 from ocisidecar.settings.value_types import TEXT
 from ocisidecar.settings.variable import Variable
+
+SECTIONS: Final[Mapping[str, str]] = {
+    "oci_cli_profile": "Account and region",
+    "container_instance_name": "The app and its instances",
+    "subnet_ocid": "Network",
+    "enable_logging": "Logs",
+    "enable_prometheus_sidecar": "Prometheus",
+    "enable_prometheus_exporters": "Exporters",
+    "enable_management_agent_sidecar": "Metrics in OCI Monitoring",
+    "enable_grafana_sidecar": "Grafana",
+    "enable_alarms": "Alarms",
+    "ocir_region": "Images and their registry",
+    "freeform_tags": "Tags",
+    "verbose": "Behaviour of the scripts",
+}
+"""Field → the heading before it in the template."""
 
 _HEAD = """\
 # Settings of ocisidecar: what scripts/deploy.py deploys, and where.

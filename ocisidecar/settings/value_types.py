@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from attrs import frozen
 
+from ocisidecar.spec.egress import EgressRule, EgressSpec
 from ocisidecar.spec.ocir import ocir_host
 from ocisidecar.spec.validate.fields import REGISTRY_HOST, REPOSITORY_PATH, Validator
 from ocisidecar.spec.validate.fields import ocid as is_ocid
@@ -25,6 +26,11 @@ _PAIR = re.compile(
 )
 """A pair with its value in quotes, or one whose value ends before the next name."""
 _ITEM = re.compile(rf"\s*({_QUOTED})\s*(?:,|$)|([^,]*)(?:,|$)", re.DOTALL)
+_NOWHERE = "none"
+_ALL = 0
+_DESTINATION = re.compile(
+    r"(?P<destination>vcn|[0-9.]+/[0-9]+)(?::(?P<port>[1-9][0-9]{0,4})(?:/(?P<protocol>tcp|udp))?)?"
+)
 _LOOKS_LIKE_PAIRS = re.compile(r"(?:^|[\s;,?&])[A-Za-z0-9_.-]+=(?!=|$)")
 _PAIR_WITH_BLANKS = re.compile(rf",\s*{_NAME}\s+=")
 _NOT_OF_SHELLS = re.compile(r"[.-]")
@@ -62,6 +68,23 @@ def _flag(text: str) -> bool:
 def _list(text: str) -> tuple[str, ...]:
     items = (_unquoted(found[1]) if found[1] else found[2].strip() for found in _ITEM.finditer(text))
     return tuple(item for item in items if item)
+
+
+def _egress(text: str) -> EgressSpec:
+    items = _list(text)
+    if items == (_NOWHERE,):
+        return EgressSpec()
+    ports: dict[tuple[str, str], set[int]] = {}
+    for found in map(_DESTINATION.fullmatch, items):
+        if found is None:
+            raise ValueError
+        ports.setdefault((found["destination"], found["protocol"] or "tcp"), set()).add(int(found["port"] or _ALL))
+    return EgressSpec(
+        [
+            EgressRule(to, ports=() if _ALL in given else sorted(given), protocol=protocol)  # type: ignore[arg-type]
+            for (to, protocol), given in ports.items()
+        ]
+    )
 
 
 def _unquoted(text: str) -> str:
@@ -115,7 +138,10 @@ def _defined_tags(text: str) -> Mapping[str, Mapping[str, str]]:
 
 
 def _json_object(text: str) -> dict[str, object]:
-    found = json.loads(text, object_pairs_hook=_each_once)
+    try:
+        found = json.loads(text, object_pairs_hook=_each_once)
+    except RecursionError:
+        raise ValueError from None
     if isinstance(found, dict):
         return found
     raise ValueError
@@ -200,6 +226,11 @@ REGISTRY_REGION = ValueType("a region's key such as fra, or its name such as eu-
 HOST = _text_matching("a host such as fra.ocir.io, without https:// and path", REGISTRY_HOST)
 PATH = _text_matching("lower-case words joined by '/', '-', '_' or '.'", REPOSITORY_PATH)
 LIST = ValueType("values separated by commas, those with commas in quotes", _list)
+EGRESS = ValueType(
+    "destinations separated by commas, each vcn or a CIDR block, with a port as in 203.0.113.0/24:443 or "
+    "10.0.0.2/32:53/udp if it is not all of TCP; none alone for no destination",
+    _egress,
+)
 GROUPS = ValueType("OCIDs, ocid1.networksecuritygroup.…, separated by commas", _ocids)
 PAIRS = ValueType(
     "NAME=value pairs separated by commas, values with commas in quotes, or a JSON object of strings", _pairs

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final, Literal, TypeAlias
 
 from attrs import evolve, field, frozen
 
 from ocisidecar.errors import SpecError, SpecProblem
 from ocisidecar.spec.access import AccessSpec
-from ocisidecar.spec.alarm import AlarmSpec
+from ocisidecar.spec.alarm import AlarmSpec, Destination
 from ocisidecar.spec.converters import as_tuple, same, text_map
 from ocisidecar.spec.instance import InstanceSpec
 from ocisidecar.spec.logs import LoggingSpec
@@ -17,7 +18,7 @@ from ocisidecar.spec.network import NetworkSpec
 from ocisidecar.spec.positions import Origin
 from ocisidecar.spec.repr import ShortRepr
 from ocisidecar.spec.tags import DEFINED, FREEFORM, as_defined_tags
-from ocisidecar.spec.topic import TopicSpec
+from ocisidecar.spec.topic import DEFAULT_TOPIC, TopicSpec
 from ocisidecar.spec.validate.fields import RESOURCE_NAME, length, matches, validated
 from ocisidecar.wire import Ref
 
@@ -61,8 +62,13 @@ def _instances(value: Iterable[InstanceSpec]) -> tuple[InstanceSpec, ...]:
     return as_tuple(value, same)
 
 
-def _alarms(value: Iterable[AlarmSpec]) -> tuple[AlarmSpec, ...]:
-    return as_tuple(value, same)
+Recommended: TypeAlias = Literal["recommended"]
+"""Stands for the alarms that fit the deployment, see `AlarmSpec.recommended`."""
+_RECOMMENDED: Final[Recommended] = "recommended"
+
+
+def _alarms(value: Recommended | Iterable[AlarmSpec | Recommended]) -> tuple[AlarmSpec | Recommended, ...]:
+    return (_RECOMMENDED,) if value == _RECOMMENDED else as_tuple(value, same)
 
 
 def _repositories(value: Iterable[RepositorySpec]) -> tuple[RepositorySpec, ...]:
@@ -81,7 +87,9 @@ class DeploymentSpec(ShortRepr):
         network: None means `NetworkSpec.private()`.
         access: None means `AccessSpec.deployment()`.
         logging: None means `LoggingSpec.deployment()` where a container refers to a log, else none.
-        alarms: by unique name.
+        alarms: by unique name; the word `"recommended"`, alone or in the list, stands for those that fit the
+            deployment, see `AlarmSpec.recommended`, but for those whose name another one in the list has.
+        topic: where alarms without destinations notify; None means a topic `alarms`, if there are such alarms.
         repositories: by unique name; made before anything else.
         freeform_tags, defined_tags: of every resource that can have tags.
         source_file, origin: the file that `load_spec` read it from, and where its parts are in it, for messages;
@@ -93,7 +101,8 @@ class DeploymentSpec(ShortRepr):
     network: NetworkSpec | None = field(default=None, kw_only=True)
     access: AccessSpec | None = field(default=None, kw_only=True)
     logging: LoggingSpec | None = field(default=None, kw_only=True)
-    alarms: tuple[AlarmSpec, ...] = field(default=(), kw_only=True, converter=_alarms)
+    alarms: tuple[AlarmSpec | Recommended, ...] = field(default=(), kw_only=True, converter=_alarms)
+    topic: TopicSpec | None = field(default=None, kw_only=True)
     repositories: tuple[RepositorySpec, ...] = field(default=(), kw_only=True, converter=_repositories)
     freeform_tags: Mapping[str, str] = field(factory=dict, kw_only=True, converter=text_map, metadata=FREEFORM)
     defined_tags: Mapping[str, Mapping[str, str]] = field(
@@ -149,10 +158,28 @@ class DeploymentSpec(ShortRepr):
         return LoggingSpec.deployment() if refers_to_log else LoggingSpec.none()
 
     @property
+    def effective_alarms(self) -> tuple[AlarmSpec, ...]:
+        """The alarms, with the recommended ones in place of the word."""
+        given = [one for one in self.alarms if isinstance(one, AlarmSpec)]
+        if len(given) == len(self.alarms):
+            return tuple(given)
+        names = {one.name for one in given}
+        return (*given, *(one for one in AlarmSpec.recommended(self.instances) if one.name not in names))
+
+    @property
     def topics(self) -> tuple[TopicSpec, ...]:
-        """The topics that the alarms bring along, each once, in order."""
-        found = (one for alarm in self.alarms for one in alarm.effective_destinations if isinstance(one, TopicSpec))
-        return tuple(dict.fromkeys(found))
+        """Its own topic, and those that the alarms bring along, each once, in order."""
+        found = (
+            one
+            for alarm in self.effective_alarms
+            for one in self.destinations_of(alarm)
+            if isinstance(one, TopicSpec)
+        )
+        return tuple(dict.fromkeys([*([self.topic] if self.topic else ()), *found]))
+
+    def destinations_of(self, alarm: AlarmSpec) -> tuple[Destination, ...]:
+        """Return the destinations of an alarm, or the deployment's own topic where it names none."""
+        return alarm.destinations or (self.topic or DEFAULT_TOPIC,)
 
 
 def as_deployment(what: object) -> DeploymentSpec:

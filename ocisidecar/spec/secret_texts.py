@@ -57,6 +57,7 @@ _SHAPES: Final[Sequence[tuple[str, str]]] = (
         r"\b[Bb]asic\s+(?P<secret>(?=[a-z]*[A-Z0-9+/=])(?:[A-Za-z0-9+/]{4}){2,}[A-Za-z0-9+/]{0,3}={0,2})(?![\w-])",
     ),
     ("a webhook", r"(?i)hooks\.slack\.com/(?:services|workflows)/(?P<secret>[^\s\"']+)"),
+    ("a webhook", r"(?i)events\.(?:eu\.)?pagerduty\.com/integration/(?P<secret>[^\s/\"']+)"),
     ("a webhook", r"(?i)\boffice(?:365)?\.com/webhook(?:b2)?/(?P<secret>[^\s\"']+)"),
     ("a webhook", r"(?i)discord(?:app)?\.com/api/webhooks/(?P<secret>[^\s\"']+)"),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial, reduce
 from inspect import Parameter, signature
 from operator import or_
@@ -27,6 +27,7 @@ from ocisidecar.spec.instance import InstanceSpec
 from ocisidecar.spec.interpolation import interpolate
 from ocisidecar.spec.positions import Origin
 from ocisidecar.spec.preset_registry import find_preset, preset_names
+from ocisidecar.spec.ready_alarms import READY
 from ocisidecar.spec.repr import default_of
 from ocisidecar.spec.scrape import PrometheusConfig
 from ocisidecar.spec.secret import Plain, SecretRef
@@ -44,9 +45,10 @@ from ocisidecar.wire import Key, Ref
 Document: TypeAlias = "bool | int | float | str | Sequence[Document] | Mapping[str, Document] | None"
 """What YAML and JSON can hold."""
 
-_READY_ALARMS = ("cpu_utilization", "memory_utilization", "ephemeral_storage", "absence")
 _START = "begin with `name: <deployment>` and `instances:`, or with the name and the image_url of one instance"
 _NOT_IN_DOCUMENTS = frozenset({"source_file", "origin"})
+_WRITTEN_ONLY = frozenset({"warnings", "problems"})
+"""Keys that are read because `dump_spec` writes them for presets, and that nobody has to know."""
 _OTHER_NAMES: Mapping[str, str] = {
     "args": "arguments",
     "count": "replicas",
@@ -123,15 +125,15 @@ def parameters_of(make: Any) -> Mapping[str, tuple[Any, Any]]:
 @cache
 def positional_of(make: Any) -> str | None:
     """Return the argument that a document may give alone, without its name."""
-    first = next(iter(signature(make).parameters.values()))
-    return None if first.kind is Parameter.KEYWORD_ONLY else first.name
+    first = next(iter(signature(make).parameters.values()), None)
+    return None if first is None or first.kind is Parameter.KEYWORD_ONLY else first.name
 
 
 @cache
 def ways_of(cls: type) -> Mapping[str, Callable[..., Any]]:
     """Return the class methods that documents may use for a part: those named by its `kind`, and ready alarms."""
     kind = next((one for one in fields(resolve_types(cls)) if one.name == "kind"), None)
-    names = _READY_ALARMS if cls is AlarmSpec else get_args(kind.type) if kind else ()
+    names = tuple(READY) if cls is AlarmSpec else get_args(kind.type) if kind else ()
     return {name: getattr(cls, name) for name in names}
 
 
@@ -148,6 +150,8 @@ def _structuring(directory: Path) -> Converter:
         (lambda hint: get_origin(hint) in {tuple, Sequence}, partial(_sequence, converter)),
         (lambda hint: get_origin(hint) is Mapping, partial(_mapping, converter)),
         (_is_text_or_part, partial(_text_or_part, converter)),
+        (lambda hint: AlarmSpec in get_args(hint), partial(_alarm, converter)),
+        (lambda hint: set(get_args(hint)) == {str, SecretRef}, partial(_subscriber, converter)),
         (lambda hint: Plain in get_args(hint), _environment_value),
         (lambda hint: PrometheusConfig in get_args(hint), partial(_content, converter, directory)),
         (lambda hint: NoneType in get_args(hint), partial(_optional, converter)),
@@ -227,6 +231,7 @@ def _sidecar(converter: Converter, value: Any, cls: type) -> Any:
     arguments = dict(value) if isinstance(value, Mapping) else {}
     name = value if isinstance(value, str) else arguments.pop("preset", None)
     if name is None:
+        _refuse(_meant_as_preset(arguments, cls))
         return _made(converter, cls, value)
     preset = find_preset(str(name))
     if preset is None:
@@ -234,6 +239,20 @@ def _sidecar(converter: Converter, value: Any, cls: type) -> Any:
         guess = did_you_mean(str(name), known)
         raise _ProblemsFound([("preset", f"{name!r} is not known{guess or '; known are ' + ', '.join(known)}")])
     return _made(converter, preset, arguments)
+
+
+def _meant_as_preset(arguments: Mapping[str, Any], cls: type) -> Iterator[Problem]:
+    """Yield the problem of a sidecar that names a preset in another form than `preset: …`."""
+    form = "a preset is written `preset: {}`, with its arguments beside it"
+    for key, value in arguments.items():
+        texts = [word.replace("-", "_") for word in (key, value) if isinstance(word, str)]
+        words = [word for word in texts if find_preset(word)]
+        if words and key not in parameters_of(cls):
+            yield str(key), f"unknown key; {form.format(words[0])}"
+            return
+        if words and key == "name" and "image_url" not in arguments:
+            yield "image_url", f"is missing; {form.format(words[0])}"
+            return
 
 
 def _without_extensions(value: Any) -> Any:
@@ -260,6 +279,15 @@ def _environment_value(value: Any, _: Any) -> Any:
             raise _ProblemsFound([("ref", f"must be <kind>/<name> such as log/app, got {inner!r}")])
         return Ref(key)
     return value
+
+
+def _alarm(converter: Converter, value: Any, hint: Any) -> Any:
+    return value if value in get_args(get_args(hint)[1]) else converter.structure(value, AlarmSpec)
+
+
+def _subscriber(converter: Converter, value: Any, _: Any) -> Any:
+    word, inner = _only_item(value)
+    return _at(word, lambda: converter.structure(inner, SecretRef)) if word == "secret" else value
 
 
 def _content(converter: Converter, directory: Path, value: Any, _: Any) -> Any:
@@ -292,9 +320,8 @@ def _made(converter: Converter, make: Any, value: Any) -> Any:
         given = {}
     if not isinstance(given, Mapping):
         if not has(make):
-            _refuse(
-                [("", f"must be a mapping with keys such as {', '.join([*parameters][:3])}, got {word_for(value)}")]
-            )
+            keys = f"must be a mapping with keys such as {', '.join([*parameters][:3])}"
+            _refuse([("", f"{keys if parameters else 'takes no arguments'}, got {word_for(value)}")])
         return value
     problems = [(str(name), _unknown(str(name), parameters)) for name in given if name not in parameters]
     problems += [
@@ -324,7 +351,7 @@ def _unknown(name: str, known: Iterable[str]) -> str:
         return "unknown key here; it belongs to an instance, below instances"
     other = _OTHER_NAMES.get(name, "")
     guess = f", did you mean {other!r}?" if other in known else did_you_mean(name, known)
-    return f"unknown key{guess or '; known are ' + ', '.join(known)}"
+    return f"unknown key{guess or '; known are ' + ', '.join(one for one in known if one not in _WRITTEN_ONLY)}"
 
 
 def _all(converter: Converter, items: Mapping[Any, tuple[str, Any, Any]]) -> tuple[dict[Any, Any], list[Problem]]:

@@ -31,6 +31,8 @@ _LONGEST_WHOLE: Final = 24
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _TAG: Final = "tag:yaml.org,2002:"
 _WORD: Final = "!word"
+_OTHER_TAGS: Final = ("timestamp", "binary", "set", "omap", "pairs")
+"""Tags of YAML 1.1 that PyYAML reads, as values that no spec holds."""
 _CORE: Final[Mapping[str, tuple[str, str]]] = {
     f"{_TAG}null": (r"~|null|Null|NULL|", "~nN\0"),
     f"{_TAG}bool": (r"true|True|TRUE|false|False|FALSE", "tTfF"),
@@ -239,6 +241,11 @@ _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
 }
 
 
+def _not_in_core(_: Any, node: yaml.Node) -> Any:
+    name = node.tag.removeprefix(_TAG)
+    raise _refusal(f"the tag !!{name} is not of YAML 1.2's core schema", node.start_mark)
+
+
 def _not_in_json(word: str) -> Any:
     raise ValueError(f"{word} is not JSON")
 
@@ -349,6 +356,8 @@ for _tag, (_pattern, _first) in _CORE.items():
     _Dumper.add_implicit_resolver(_tag, _words, ["" if one == "\0" else one for one in _first])
 for _tag, _read in _READERS.items():
     _Loader.add_constructor(_tag, _constructor(_read))
+for _other in _OTHER_TAGS:
+    _Loader.add_constructor(f"{_TAG}{_other}", _not_in_core)
 _Loader.add_constructor(_WORD, _constructor(Word))
 _Dumper.add_representer(str, _text)
 _Dumper.add_multi_representer(str, _text)

@@ -21,6 +21,8 @@ class ThirdPartyImage:
     Attributes:
         repository: with its registry.
         tag: of the version that was looked at.
+        licence: of the program, not of everything beside it in the image: an SPDX expression; `LicenseRef-` where
+            SPDX has no name for it.  Source: the LICENSE file of its project.
         released: day of the version's release.
         supported_until: last day on which its project mends security faults of this line of versions.
         source: of these facts.
@@ -29,6 +31,7 @@ class ThirdPartyImage:
 
     repository: str
     tag: str
+    licence: str = field(kw_only=True)
     released: date | None = field(kw_only=True, default=None)
     supported_until: date | None = field(kw_only=True, default=None)
     source: str = field(kw_only=True)
@@ -43,22 +46,26 @@ class ThirdPartyImage:
 BLACKBOX_EXPORTER = ThirdPartyImage(
     "quay.io/prometheus/blackbox-exporter",
     "v0.28.0",
+    licence="Apache-2.0",
     source="github.com/prometheus/blackbox_exporter at v0.28.0; released in December 2025, the day UNCONFIRMED",
 )
 CADVISOR = ThirdPartyImage(
     "ghcr.io/google/cadvisor",
     "v0.60.5",
+    licence="Apache-2.0",
     source="github.com/google/cadvisor at v0.60.5: since v0.53 images are published at ghcr.io; day UNCONFIRMED",
 )
 DEBIAN = ThirdPartyImage(
     "docker.io/library/debian",
     "13.7-slim",
+    licence="LicenseRef-DFSG",  # each package has its own, all free by the Debian Free Software Guidelines
     supported_until=date(2028, 8, 9),
     source="Debian releases, trixie: three years of regular support; the tag as others pin it; day UNCONFIRMED",
 )
 GRAFANA = ThirdPartyImage(
     "docker.io/grafana/grafana",
     "12.4.12",
+    licence="AGPL-3.0-only",
     source=(
         "Grafana documentation, 'Upgrade strategies': the last minor version of a major one is supported for 15 "
         "months, which for 12.4 end in 2027; the tag as others pin it; days UNCONFIRMED"
@@ -67,12 +74,14 @@ GRAFANA = ThirdPartyImage(
 MANAGEMENT_AGENT = ThirdPartyImage(
     "container-registry.oracle.com/oci_observability_management/oci-management-agent",
     "1.13.0",
+    licence="LicenseRef-Oracle",  # the terms that one accepts at its registry
     released=date(2026, 5, 8),
     source="github.com/oracle-quickstart/oci-kubernetes-monitoring, history of the chart",
 )
 MYSQLD_EXPORTER = ThirdPartyImage(
     "quay.io/prometheus/mysqld-exporter",
     "v0.20.0",
+    licence="Apache-2.0",
     released=date(2026, 8, 12),
     source="github.com/prometheus/mysqld_exporter/releases",
     note="expands $NAME in an option file (issue 1004); pull request 1005 changes that after 0.20",
@@ -80,6 +89,7 @@ MYSQLD_EXPORTER = ThirdPartyImage(
 NGINX = ThirdPartyImage(
     "docker.io/library/nginx",
     "1.30.7-alpine",
+    licence="BSD-2-Clause",
     released=date(2026, 11, 18),
     source=(
         "nginx.org security advisories: 1.30.7 mends CVE-2026-123007 and nine others; "
@@ -89,17 +99,20 @@ NGINX = ThirdPartyImage(
 NGINX_EXPORTER = ThirdPartyImage(
     "docker.io/nginx/nginx-prometheus-exporter",
     "1.5.3",
+    licence="Apache-2.0",
     source="github.com/nginx/nginx-prometheus-exporter at 1.5.3 (1.5.2 was retracted); day UNCONFIRMED",
 )
 NODE_EXPORTER = ThirdPartyImage(
     "quay.io/prometheus/node-exporter",
     "v1.12.1",
+    licence="Apache-2.0",
     released=date(2026, 7, 14),
     source="github.com/prometheus/node_exporter/releases",
 )
 POSTGRES_EXPORTER = ThirdPartyImage(
     "quay.io/prometheuscommunity/postgres-exporter",
     "v0.20.1",
+    licence="Apache-2.0",
     source="github.com/prometheus-community/postgres_exporter/releases: 0.20.0 is of 2026-06-29; day UNCONFIRMED",
     note=(
         "0.20 renamed pg_replication_slot_* to pg_replication_slots_*; 0.21.0 (2026-11-17) warns about the "
@@ -109,6 +122,7 @@ POSTGRES_EXPORTER = ThirdPartyImage(
 PROMETHEUS = ThirdPartyImage(
     "quay.io/prometheus/prometheus",
     "v3.13.4",
+    licence="Apache-2.0",
     released=date(2026, 9, 29),
     supported_until=date(2027, 7, 31),
     source=(
@@ -120,11 +134,13 @@ PROMETHEUS = ThirdPartyImage(
 REDIS = ThirdPartyImage(
     "docker.io/library/redis",
     "8.0.6-alpine",
+    licence="LicenseRef-RSALv2 OR SSPL-1.0 OR AGPL-3.0-only",
     source="Debian's redis 8.0.6; the tag as others pin it; day and end of support UNCONFIRMED",
 )
 REDIS_EXPORTER = ThirdPartyImage(
     "quay.io/oliver006/redis_exporter",
     "v1.88.0",
+    licence="MIT",
     released=date(2026, 7, 23),
     source="github.com/oliver006/redis_exporter, tags",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, cast
 
 from attrs import field, frozen
 
@@ -34,11 +34,14 @@ def _options(value: Mapping[str, str | None]) -> Mapping[str, str | None]:
 
 def _read(content: FileContent) -> StoredContent:
     if isinstance(content, str):
-        return content.encode()
+        try:
+            return content.encode()
+        except UnicodeEncodeError:
+            return cast("bytes", content)  # which validation refuses
     if isinstance(content, Path):
         try:
             return content.read_bytes()
-        except OSError:
+        except (OSError, ValueError):  # which a name with a NUL is
             return content
     return content
 

@@ -70,7 +70,7 @@ class Reader:
 def protection_of(instance: InstanceSpec) -> Protection | None:
     """Return how the first Prometheus of an instance that is protected is; None if none is."""
     for container in instance.containers:
-        path = _flag(container, WEB_CONFIG_FLAG)
+        path = flag_of(container, WEB_CONFIG_FLAG)
         if path:
             return _protection(instance, container, path)
     return None
@@ -81,7 +81,7 @@ def reader_of(instance: InstanceSpec) -> Reader | None:
     for container in instance.containers:
         user = container.environment_variables.get(READER_USER_VARIABLE)
         if isinstance(user, str):
-            mounted = (files_at(instance, container, path) for path in container.mounts)
+            mounted = (_files_at(instance, container, path) or {} for path in container.mounts)
             contents = (files.get(READER_PASSWORD_FILE) for files in mounted)
             return Reader(container.name, user, next((one for one in contents if one is not None), None))
     return None
@@ -99,42 +99,66 @@ def is_read_at(url: object, port: int) -> bool:
     return parts.hostname in LOOPBACK and found == port
 
 
-def file_at(instance: InstanceSpec, container: SidecarSpec, path: str) -> StoredContent | None:
-    """Return the content of a file of a config-file volume that a container sees at a path."""
+@frozen
+class Place:
+    """A path of a container that is in a config-file volume.
+
+    Attributes:
+        mount_path: where the volume is mounted.
+        name: of the file in what is mounted.
+        content: None if there is no such file.
+    """
+
+    mount_path: str
+    name: str
+    content: StoredContent | None = field(repr=False)
+
+
+def place_of(instance: InstanceSpec, container: SidecarSpec, path: str) -> Place | None:
+    """Return the place of a path that a container sees; None where its files are not those of the spec."""
     parent = PurePosixPath(path).parent
     for directory in (parent, *parent.parents):
         for mount_path in container.mounts:
             if PurePosixPath(mount_path) == directory:
-                files = files_at(instance, container, mount_path)
-                return files.get(str(PurePosixPath(path).relative_to(directory)))
+                files = _files_at(instance, container, mount_path)
+                name = str(PurePosixPath(path).relative_to(directory))
+                return None if files is None else Place(mount_path, name, files.get(name))
     return None
 
 
-def files_at(instance: InstanceSpec, container: SidecarSpec, mount_path: str) -> Mapping[str, StoredContent]:
-    """Return the files of the config-file volume that is mounted there; none for another volume."""
+def _file_at(instance: InstanceSpec, container: SidecarSpec, path: str) -> StoredContent | None:
+    place = place_of(instance, container, path)
+    return None if place is None else place.content
+
+
+def _files_at(
+    instance: InstanceSpec, container: SidecarSpec, mount_path: str
+) -> Mapping[str, StoredContent] | None:
+    """Return the files of the config-file volume that is mounted there; None for another volume."""
     mount = container.mounts[mount_path]
     volume = next((one for one in instance.all_volumes if one.name == mount.volume_name), None)
     if volume is None or volume.kind != "config_file":
-        return {}
+        return None
     prefix = f"{mount.sub_path.strip('/')}/" if mount.sub_path else ""
     return {name.removeprefix(prefix): content for name, content in volume.files.items() if name.startswith(prefix)}
 
 
-def _flag(container: SidecarSpec, flag: str) -> str:
+def flag_of(container: SidecarSpec, flag: str) -> str:
+    """Return the value of a flag that ends in `=`; empty without it."""
     words = [*container.command, *container.arguments]
     return next((word.removeprefix(flag) for word in words if isinstance(word, str) and word.startswith(flag)), "")
 
 
 def _protection(instance: InstanceSpec, container: SidecarSpec, path: str) -> Protection:
-    address = _flag(container, ADDRESS_FLAG).rpartition(":")[2]
+    address = flag_of(container, ADDRESS_FLAG).rpartition(":")[2]
     port = int(address) if address.isdecimal() else DEFAULT_PORT
-    content = file_at(instance, container, path)
+    content = _file_at(instance, container, path)
     web = _document(content)
     if web is None:
         return Protection(container.name, port, is_known=False)
     tls, users = web.get("tls_server_config"), web.get("basic_auth_users")
     cert_file = tls.get("cert_file") if isinstance(tls, Mapping) else None
-    certificate = file_at(instance, container, cert_file) if isinstance(cert_file, str) else None
+    certificate = _file_at(instance, container, cert_file) if isinstance(cert_file, str) else None
     names = frozenset(map(str, users)) if isinstance(users, Mapping) else frozenset[str]()
     return Protection(container.name, port, has_tls=bool(tls), users=names, certificate=certificate)
 

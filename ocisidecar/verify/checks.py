@@ -14,6 +14,7 @@ from ocisidecar.resources.openings import Opening, openings_of_group, openings_o
 from ocisidecar.spec.internet import is_internet
 from ocisidecar.spec.limits import SHAPES
 from ocisidecar.state.observed import Live, Phase
+from ocisidecar.verify.alarm_checks import alarms, subscriptions
 from ocisidecar.verify.context import CheckContext, checked, failure_status, skipped
 from ocisidecar.verify.firewall_checks import open_ports
 from ocisidecar.verify.inspection import statements_in
@@ -200,24 +201,6 @@ def _log_enabled(context: CheckContext) -> Iterator[Check]:
         yield checked("log-enabled", live.key, Status.PASSED if is_enabled else Status.FAILED, detail)
 
 
-def _alarms(context: CheckContext) -> Iterator[Check]:
-    """Every alarm is enabled and has a destination."""
-    for live in context.inspection.of_kind("alarm"):
-        destinations = live.body.get("destinations")
-        count = len(destinations) if isinstance(destinations, list) else 0
-        if live.body.get("isEnabled") is not True:
-            yield checked("alarms", live.key, Status.WARNED, "disabled")
-        elif not count:
-            yield checked("alarms", live.key, Status.WARNED, "no destination")
-        else:
-            yield checked(
-                "alarms",
-                live.key,
-                Status.PASSED,
-                f"{text(live.body, 'severity')}, {count} destination{'' if count == 1 else 's'}",
-            )
-
-
 _CHECKS: tuple[Callable[[CheckContext], Iterator[Check]], ...] = (
     _ready,
     _as_declared,
@@ -231,7 +214,8 @@ _CHECKS: tuple[Callable[[CheckContext], Iterator[Check]], ...] = (
     open_ports,
     _rights,
     _log_enabled,
-    _alarms,
+    alarms,
+    subscriptions,
 )
 
 

@@ -24,6 +24,7 @@ from ocisidecar.state.observed import Phase
 from ocisidecar.timestamps import now
 from ocisidecar.verify.findings import Diagnosis, Finding
 from ocisidecar.verify.inspection import Inspection, inspect
+from ocisidecar.verify.reach import why_unheard
 from ocisidecar.wire import Key, objects
 
 _LAST_LINES = 10
@@ -179,6 +180,13 @@ def _logs_disabled(observations: _Observations) -> Iterator[Finding]:
             yield Finding(cause="log-disabled", key=str(live.key), evidence=("isEnabled is false",))
 
 
+def _nobody_notified(observations: _Observations) -> Iterator[Finding]:
+    inspection = observations.inspection
+    for live in inspection.of_kind("alarm"):
+        if reason := why_unheard(live, inspection.reach):
+            yield Finding(cause="nobody-notified", key=str(live.key), evidence=(reason,))
+
+
 _RULES: tuple[Callable[[_Observations], Iterator[Finding]], ...] = (
     _gone,
     _failed,
@@ -189,6 +197,7 @@ _RULES: tuple[Callable[[_Observations], Iterator[Finding]], ...] = (
     _stopped,
     _stuck,
     _logs_disabled,
+    _nobody_notified,
 )
 
 

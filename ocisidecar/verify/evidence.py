@@ -112,6 +112,7 @@ class Evidence:
         arrivals: log → the entries in it that contain the nonce.
         datapoints: metric namespace → whether the datapoint with the nonce was found.
         usage: what OCI measured lately of instances and containers.
+        alarm_data: alarm → the datapoints that its query finds, its condition apart.
         instances: name of the instance, if it is active → evidence about it.
     """
 
@@ -120,4 +121,5 @@ class Evidence:
     arrivals: Mapping[str, PollResult[tuple[Arrival, ...]]] = field(factory=dict)
     datapoints: Mapping[str, PollResult[bool]] = field(factory=dict)
     usage: PollResult[tuple[MetricRow, ...]] = field(factory=PollResult)
+    alarm_data: Mapping[str, PollResult[tuple[MetricRow, ...]]] = field(factory=dict)
     instances: Mapping[str, InstanceEvidence] = field(factory=dict)

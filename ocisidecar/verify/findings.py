@@ -99,6 +99,10 @@ CAUSES: Mapping[str, Cause] = {
         title="An instance is stopped",
         remedy="Start it with start(), or apply the spec again.",
     ),
+    "nobody-notified": Cause(
+        title="The messages of alarms reach nobody",
+        remedy="Confirm the subscriptions in the evidence, or give the topic some, such as mailto:ops@example.com.",
+    ),
     "log-disabled": Cause(
         title="A log is disabled, so what is sent to it may be lost",
         remedy="Apply the spec again: it enables the log.",

@@ -25,6 +25,7 @@ from ocisidecar.verify.report import Check, Status
 
 _NAME = "open-ports"
 _HTTPS = 443
+_NOT_ENFORCED = ", as the rules say; its containers run on this machine, where nothing enforces them"
 _EVERYTHING_OUT = Opening("all", 1, 65535, "0.0.0.0/0", is_outgoing=True)
 
 
@@ -59,6 +60,7 @@ def _judged(context: CheckContext, instance: Instance, firewall: Firewall) -> Ch
     if not wider:
         admitted = sorted({one for rules in firewall.rule_sets for one in rules.openings if not one.is_outgoing})
         detail = f"admits {', '.join(map(str, admitted)) or 'nothing'}"
+        detail += _NOT_ENFORCED if instance.emulated_address else ""
         return Check(name=_NAME, key=instance.key, status=Status.PASSED, detail=detail)
     is_failure = not _is_existing(context, firewall) or _reaches_a_listener(chain(*wider.values()), spec, declared)
     details = (f"{', '.join(map(str, found))} by {rule_set}" for rule_set, found in wider.items())

@@ -13,6 +13,7 @@ from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.observed import Live, Snapshot
+from ocisidecar.verify.reach import Reach, read_reach
 from ocisidecar.wire import Key
 
 _GROUP_ID = re.compile(r"dynamic-group id (\S+)")
@@ -31,6 +32,7 @@ class Inspection:
             list and, except for logs, a GET does not find them either.
         instances: its container instances.
         volumes: name of the instance → names of its volumes.
+        reach: OCID of a topic that an alarm notifies → whom its messages reach.
     """
 
     site: Site
@@ -39,6 +41,7 @@ class Inspection:
     gone: Mapping[Key, str]
     instances: tuple[Instance, ...] = field(repr=False)
     volumes: Mapping[str, tuple[str, ...]] = field(repr=False)
+    reach: Mapping[str, Reach] = field(factory=dict, repr=False)
 
     def of_kind(self, kind: str) -> list[Live]:
         """Return the live resources of one kind, by key."""
@@ -95,6 +98,8 @@ def inspect(
     )
     unlisted = {key: (live,) for key, live in zip(to_confirm, found, strict=True) if live is not None}
     instances = read_standing(reader, first=first, most=most_instances)
+    alarms = [live for key, found in lives.items() if key.kind == "alarm" for live in found]
+    topics = [live.id for key, found in lives.items() if key.kind == "topic" for live in found]
     return Inspection(
         site=reader.site,
         snapshot=snapshot,
@@ -102,4 +107,5 @@ def inspect(
         gone={key: live_id for key, live_id in absent.items() if key not in unlisted},
         instances=instances,
         volumes={instance.name: instance.volume_names for instance in instances},
+        reach=read_reach(reader, alarms, topics),
     )

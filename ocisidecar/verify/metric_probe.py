@@ -13,16 +13,20 @@ from ocisidecar.client.session import METRIC_INGESTION
 from ocisidecar.observe.instances import Instance
 from ocisidecar.observe.metrics import MetricRow, read_metrics
 from ocisidecar.observe.snapshot import DeploymentReader
-from ocisidecar.spec.alarm import NATIVE_NAMESPACE
 from ocisidecar.spec.name_pattern import name_pattern
+from ocisidecar.spec.ready_alarms import NATIVE_NAMESPACE
+from ocisidecar.state.observed import Live
 from ocisidecar.timestamps import now, rfc3339
+from ocisidecar.verify.alarm_checks import data_query
 from ocisidecar.verify.metric_samples import USAGE
+from ocisidecar.wire import text
 
 _NAMESPACE = "ocisidecar"
 """The namespace for the datapoint if no container sends metrics; `oci_…` and `oracle_…` are reserved."""
 _METRIC = "verify"
 _SEND = Intent(is_write=True)  # sent twice, the same datapoint is stored once
 _WINDOW = timedelta(minutes=15)
+_HOUR = timedelta(hours=1)
 
 
 def namespaces(instances: Sequence[Instance]) -> tuple[str, ...]:
@@ -72,6 +76,17 @@ def find_usage(reader: DeploymentReader, instances: Sequence[Instance]) -> tuple
         for row in _rows(reader, NATIVE_NAMESPACE, f"{metric}[1m]{matching}.max()")
     }
     return tuple(newest.values())
+
+
+def find_alarm_data(reader: DeploymentReader, alarm: Live) -> tuple[MetricRow, ...]:
+    """Return the datapoints of the last hour that an alarm judges."""
+    return read_metrics(
+        reader,
+        data_query(text(alarm.body, "query")),
+        namespace=text(alarm.body, "namespace"),
+        since=now(reader.caller.clock) - _HOUR,
+        resource_group=text(alarm.body, "resourceGroup") or None,
+    )
 
 
 def _rows(reader: DeploymentReader, namespace: str, query: str) -> tuple[MetricRow, ...]:

@@ -20,12 +20,20 @@ from ocisidecar.observe.metrics import MetricRow
 from ocisidecar.observe.polling import Poll, PollResult, merge, poll_all
 from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.spec import DeploymentSpec
+from ocisidecar.state.observed import Live
 from ocisidecar.timestamps import now
 from ocisidecar.verify.evidence import AppProbe, Evidence, InstanceEvidence, PrometheusTargets
 from ocisidecar.verify.http_probe import UrlResolver, probe_app, probe_prometheus
 from ocisidecar.verify.inspection import Inspection
 from ocisidecar.verify.log_probe import LogDestination, LogProbe, Markers, find_forwarded, log_destinations
-from ocisidecar.verify.metric_probe import find_datapoint, find_samples, find_usage, namespaces, send_datapoint
+from ocisidecar.verify.metric_probe import (
+    find_alarm_data,
+    find_datapoint,
+    find_samples,
+    find_usage,
+    namespaces,
+    send_datapoint,
+)
 from ocisidecar.verify.metric_samples import SAMPLES, samples_of, usage_of
 from ocisidecar.verify.prometheus_access import PrometheusAccess, access_to_prometheus
 
@@ -61,6 +69,7 @@ def collect_evidence(
         reader=reader,
         instances=tuple(one for one in inspection.instances if one.is_active),
         logs=log_destinations(inspection),
+        alarms=tuple(inspection.of_kind("alarm")),
         resolve_url=resolve_url,
         open_ports=open_ports,
         spec=spec,
@@ -75,6 +84,7 @@ class _Collector:
     reader: DeploymentReader
     instances: tuple[Instance, ...]
     logs: tuple[LogDestination, ...]
+    alarms: tuple[Live, ...]
     resolve_url: UrlResolver
     open_ports: Mapping[str, Collection[int]]
     spec: DeploymentSpec | None
@@ -86,7 +96,8 @@ class _Collector:
         arrivals, datapoints = self._arrivals(apps), self._datapoints()
         forwarded, targets = self._forwarded(), self._targets()
         samples, usage = self._samples(), self._usage()
-        groups = (arrivals, datapoints, forwarded, targets, samples)
+        alarm_data = self._alarm_data()
+        groups = (arrivals, datapoints, forwarded, targets, samples, alarm_data)
         polls = [usage, *(poll for group in groups for poll in group.values())]
         poll_all(self.reader, polls, timeout_seconds=timeout_seconds)
         errors = self._forwarder_errors()
@@ -98,6 +109,7 @@ class _Collector:
             arrivals={key: poll.result for key, poll in arrivals.items()},
             datapoints={namespace: poll.result for namespace, poll in datapoints.items()},
             usage=usage.result,
+            alarm_data={key: poll.result for key, poll in alarm_data.items()},
             instances={
                 one.name: InstanceEvidence(
                     app=apps[one.name],
@@ -199,6 +211,12 @@ class _Collector:
             for namespace in senders
             for metric in SAMPLES
         }
+
+    def _alarm_data(self) -> dict[str, Poll[tuple[MetricRow, ...]]]:
+        def is_done(rows: tuple[MetricRow, ...], elapsed_seconds: float) -> bool:
+            return bool(rows) or elapsed_seconds >= _APP_LINES_SECONDS
+
+        return {str(one.key): Poll(partial(find_alarm_data, self.reader, one), is_done) for one in self.alarms}
 
     def _usage(self) -> Poll[tuple[MetricRow, ...]]:
         def is_done(rows: tuple[MetricRow, ...], _: float) -> bool:

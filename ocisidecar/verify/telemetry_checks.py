@@ -15,6 +15,7 @@ from ocisidecar.observe.metrics import MetricRow
 from ocisidecar.observe.polling import PollResult
 from ocisidecar.resources.logging import SEARCH_SPAN
 from ocisidecar.spec.limits import EPHEMERAL_STORAGE_GBS
+from ocisidecar.verify.alarm_checks import alarm_data
 from ocisidecar.verify.context import CheckContext, checked, failure_status, skipped
 from ocisidecar.verify.evidence import Evidence, InstanceEvidence, PrometheusTargets, TargetStatus
 from ocisidecar.verify.metric_samples import (
@@ -258,6 +259,7 @@ _CHECKS: Mapping[str, Callable[[CheckContext, Evidence, str], Iterator[Check]]] 
     "usage-within-limits": _usage,
     "log-lines-arrive": _log_lines,
     "metrics-arrive": _metrics,
+    "alarm-data": alarm_data,
 }
 
 

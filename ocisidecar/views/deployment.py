@@ -52,12 +52,19 @@ def outputs_page(deployment: Deployment) -> Page:
     return Page(
         sections=(Section(f"{name} in {deployment.identity.region}", rows),) if rows else (),
         notes=(
+            *_unconfirmed(deployment),
             f"Console: {console}",
             f"Next: ocisidecar status|verify|output|destroy {name}, or ocisidecar logs {name} --follow",
         ),
         summary=f"{name}: {count_of(len(deployment.resources), 'resource')}; their OCIDs: add --json.",
         tone=Tone.GOOD,
     )
+
+
+def _unconfirmed(deployment: Deployment) -> tuple[str, ...]:
+    """Return a note for each subscription that gets no messages yet."""
+    waiting = deployment.unconfirmed_subscriptions.items()
+    return tuple(f"{key} is not confirmed and gets no messages: {words}" for key, words in waiting)
 
 
 def _way_in(instance: Instance) -> Iterator[Detail]:
@@ -82,6 +89,7 @@ def status_page(deployment: Deployment) -> Page:
         sections=(Section(f"Instances of {deployment.name} in {deployment.identity.region}", rows),)
         if rows
         else (),
+        notes=_unconfirmed(deployment),
         summary=(
             f"{deployment.name}: {working} of {count_of(len(rows), 'instance')} working, "
             f"{count_of(others, 'other resource')}."

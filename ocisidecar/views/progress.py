@@ -54,12 +54,14 @@ class _Status:
         planned: deployment → number of operations.
         opened: deployments of which an operation was started.
         running: the last event of each operation that runs, by deployment, key and action.
+        told: the reasons of the retries so far, with deployment, key and action.
         done: how many operations have ended.
     """
 
     planned: Mapping[str, int] = field(factory=dict)
     opened: frozenset[str] = frozenset()
     running: Mapping[tuple[str, str, str], StepEvent] = field(factory=dict)
+    told: frozenset[tuple[str, ...]] = frozenset()
     done: int = 0
 
     def after(self, event: Event) -> _Status:
@@ -78,14 +80,15 @@ class _Status:
         if isinstance(event, StepFinished | StepFailed):
             rest = {one: running for one, running in self.running.items() if one != name}
             return evolve(self, running=rest, done=self.done + 1)
-        return evolve(self, opened=self.opened | {event.deployment}, running={**self.running, name: event})
+        told = self.told | {(*name, event.reason)} if isinstance(event, StepRetrying) else self.told
+        running = {**self.running, name: event}
+        return evolve(self, opened=self.opened | {event.deployment}, running=running, told=told)
 
     def has_told(self, event: Event) -> bool:
-        """Return whether `event` is a retry for the same reason as the last event of its operation."""
+        """Return whether `event` is a retry for the same reason as an earlier one of its operation."""
         if not isinstance(event, StepRetrying):
             return False
-        last = self.running.get((event.deployment, event.key, event.action))
-        return isinstance(last, StepRetrying) and last.reason == event.reason
+        return (event.deployment, event.key, event.action, event.reason) in self.told
 
     def subject(self, event: Event) -> str:
         """Return the key that `event` is about; with the deployment if there are several."""

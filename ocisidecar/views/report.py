@@ -94,6 +94,12 @@ TELEMETRY_WORDINGS: Final[Mapping[str, Wording]] = {
         passed="metrics arrived in OCI Monitoring in {count}",
         failed="metrics did not arrive in OCI Monitoring in {count}",
     ),
+    "alarm-data": Wording(
+        topic="data of alarms",
+        noun="alarm",
+        passed="{count} {have} data to judge",
+        failed="{count} {have} no data to judge",
+    ),
 }
 WORDINGS: Final[Mapping[str, Wording]] = {
     "ready": Wording(
@@ -175,7 +181,13 @@ WORDINGS: Final[Mapping[str, Wording]] = {
         topic="alarms",
         noun="alarm",
         passed="{count} {be} enabled and {have} a destination",
-        failed="{count} {be} disabled or {have} no destination",
+        failed="{count} {be} disabled or heard by nobody",
+    ),
+    "subscriptions": Wording(
+        topic="subscriptions",
+        noun="subscription",
+        passed="{count} {be} confirmed",
+        failed="{count} {be} not confirmed",
     ),
     **TELEMETRY_WORDINGS,
 }

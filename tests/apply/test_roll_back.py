@@ -339,7 +339,8 @@ def test_a_roll_back_that_fails_is_told_and_the_next_apply_continues(provisioner
     emulator.inject(Fault.error("delete_container_instance", "InvalidParameter"))
     error = failure_of(provisioner, web(NEW))
     assert error.rolled_back == ()
-    assert "The roll-back is not complete: container-instance/web-0" in str(error)
+    said = "The roll-back is not complete: delete_container_instance for container-instance/web-0: 400"
+    assert said in str(error)
     assert provisioner.apply(web()) == before
     assert_as_before(provisioner, emulator, before, web())
 

@@ -36,7 +36,7 @@ LATENCIES = Latencies(
     jitter=0.4,
 )
 
-TOPIC = TopicSpec("oncall")
+TOPIC = TopicSpec("oncall", subscriptions=["mailto:ops@example.com"])
 WEB = InstanceSpec(NAME, image_url=IMAGE + "1", ports=[80], vnic_freeform_tags={"a": "1"}, freeform_tags={"b": "1"})
 SMALL = DeploymentSpec(NAME, [InstanceSpec(NAME, image_url=IMAGE + "1", ports=[80])])
 FULL = DeploymentSpec(

@@ -76,6 +76,14 @@ class TestCommands:
         assert "web ended with exit code 3" in err
         assert "remedy" in err
 
+    def test_a_create_that_is_refused_ends_apply_with_the_reason_alone(self, run, spec, emulator):
+        """An instance that was never created has no diagnosis, so none says that there are no problems."""
+        emulator.inject(Fault.error("create_container_instance", "InvalidParameter", "no such thing"))
+        code, out, err = run("apply", spec)
+        assert (code, out) == (3, "")
+        assert "web is not complete: create_container_instance for container-instance/web-0: 400" in err
+        assert "no problems found" not in err
+
     def test_a_roll_back_ends_apply_with_1_and_says_what_runs(self, run, spec, emulator):
         """The plan says so before, progress meanwhile and the error at the end; the old instance stays."""
         spec.write_text(f"{SPEC}    rollout: {{on_failure: roll_back}}\n", encoding="utf-8")

@@ -187,7 +187,30 @@ class TestThrottling:
         caller = session.caller(Cancel(clock=clock), notify=lambda *retry: notified.append(retry))
         emulator.inject(Fault.error("list_vcns", "TooManyRequests", retry_after=asked))
         caller.call(NETWORK, "list_vcns", emulator.compartment_id)
-        assert notified == [("429 TooManyRequests (throttled)", 1, waited)]
+        assert notified == [("429 TooManyRequests (throttled, at most 200 attempts in 600 s)", 1, waited)]
+
+    @pytest.mark.parametrize(
+        ("fault", "reason"),
+        [
+            (
+                Fault.error("list_vcns", "InternalError"),
+                "500 InternalError (unavailable, at most 8 attempts in 600 s)",
+            ),
+            (Fault.malformed("list_vcns", "{}"), "malformed response (at most 8 attempts in 600 s)"),
+            (Fault.reset("list_vcns"), "no response (connection lost, at most 8 attempts in 600 s)"),
+        ],
+        ids=["fault", "malformed", "lost"],
+    )
+    def test_a_retry_is_told_with_what_happened_and_how_long_it_goes_on(
+        self, session: Session, emulator: Emulator, clock: VirtualClock, fault: Fault, reason: str
+    ) -> None:
+        """The reason has the response in a few words, and the policy's limits."""
+        notified: list[str] = []
+        caller = session.caller(Cancel(clock=clock), notify=lambda reason, *_: notified.append(reason))
+        caller.call(NETWORK, "list_vcns", emulator.compartment_id)
+        emulator.inject(fault)
+        caller.call(NETWORK, "list_vcns", emulator.compartment_id)
+        assert notified == [reason]
 
     def test_a_retry_after_beyond_the_policy_is_final(
         self, emulator: Emulator, clock: VirtualClock, list_vcns: Callable[[], Any]

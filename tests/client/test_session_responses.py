@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import io
+import itertools
 from collections.abc import Callable, Iterator
+from email.utils import formatdate
 from typing import Any
 
 import circuitbreaker
@@ -17,6 +19,7 @@ from oci.auth.certificate_retriever import InvalidCertificateFromInstanceMetadat
 from urllib3.exceptions import ProtocolError
 
 from ocisidecar.cancel import Cancel
+from ocisidecar.client import session
 from ocisidecar.client.retry import CREATE
 from ocisidecar.client.session import Caller, Session
 from ocisidecar.clock import VirtualClock
@@ -237,6 +240,18 @@ class TestMalformedAnswers:
         with pytest.raises(ConnectionLost, match="its next page was sent before"):
             list(caller.pages("core.VirtualNetworkClient", "list_vcns", TENANCY))
 
+    def test_pages_without_number_are_an_error(
+        self, answers: responses.RequestsMock, caller: Caller, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A list whose pages always have another one raises ConnectionLost after 10,000 of them; here after 10."""
+        assert session.MAX_PAGES == 10_000
+        monkeypatch.setattr(session, "MAX_PAGES", 10)
+        numbers = itertools.count()
+        answers.add_callback("GET", VCNS, lambda _: (200, {"opc-next-page": f"page-{next(numbers)}"}, "[]"))
+        with pytest.raises(ConnectionLost, match="it has more than 10 pages"):
+            list(caller.pages("core.VirtualNetworkClient", "list_vcns", TENANCY))
+        assert next(numbers) == 11
+
     @pytest.mark.parametrize("body", ["", "{}", '{"id": null}', "[]", "<html>", '{"displayName": "x"}'])
     def test_a_create_without_id_has_an_unknown_outcome(
         self, answers: responses.RequestsMock, caller: Caller, body: str
@@ -339,7 +354,7 @@ class TestMalformedAnswers:
         answer = caller.call("container_instances.ContainerInstanceClient", "retrieve_logs", "x")
         assert answer.text == "ready"
 
-    @pytest.mark.parametrize("value", ["²", "soon", "-1", "1.5", "Wed, 21 Oct 2026 07:28:00 GMT"])
+    @pytest.mark.parametrize("value", ["²", "soon", "-1", "1.5", "Wed, 99 Oct 2026 07:28:00 GMT"])
     def test_a_retry_after_that_is_not_a_number_is_ignored(
         self, answers: responses.RequestsMock, get_vcn: Callable[[], Any], value: str
     ) -> None:
@@ -347,6 +362,17 @@ class TestMalformedAnswers:
         answers.add("GET", VCN, status=429, headers={"retry-after": value})
         answers.add("GET", VCN, json={"id": "x", "lifecycleState": "AVAILABLE"})
         assert get_vcn().status == 200
+
+    def test_a_retry_after_may_be_a_date(
+        self, answers: responses.RequestsMock, get_vcn: Callable[[], Any], clock: VirtualClock
+    ) -> None:
+        """A gateway that names a date gets no request before."""
+        began = clock.time()
+        date = formatdate(began + 30, usegmt=True)
+        answers.add("GET", VCN, status=429, headers={"retry-after": date})
+        answers.add("GET", VCN, json={"id": "x", "lifecycleState": "AVAILABLE"})
+        get_vcn()
+        assert 29 <= clock.time() - began <= 31
 
     def test_a_redirect_is_not_followed(self, answers: responses.RequestsMock, get_vcn: Callable[[], Any]) -> None:
         """A redirect raises ConfigError after one request."""

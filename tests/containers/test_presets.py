@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import subprocess
+import tarfile
 from collections.abc import Callable, Mapping
 from http.client import HTTPConnection
 from typing import Any
@@ -18,8 +21,9 @@ from ocisidecar.engine import Engine, RunningPod
 from ocisidecar.engine.owner import CONTAINER, POD
 from ocisidecar.resources.instance_request import compose
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, ScrapeTarget, SidecarSpec, VolumeSpec
-from ocisidecar.spec.third_party_images import REDIS
+from ocisidecar.spec.third_party_images import PROMETHEUS, REDIS
 from ocisidecar.wire import resolve_fields
+from tests.spec.prometheus_files import BAD, GOOD
 from tests.standins.images import MARIADB, POSTGRES, PYTHON
 
 NAME = f"presets-{os.getpid()}"
@@ -158,3 +162,19 @@ def test_generated_configuration_is_valid(engine: Engine) -> None:
     made = engine.api.exec_create(prometheus["Id"], check)
     said = engine.api.exec_start(made["Id"]).decode()
     assert engine.api.exec_inspect(made["Id"])["ExitCode"] == 0, said
+
+
+def test_promtool_agrees_about_configurations(images: Mapping[str, str]) -> None:
+    """Each file that the checks before a call take or refuse is taken or refused by promtool."""
+    files = GOOD | {f"bad-{name}": text for name, (text, _) in BAD.items()}
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for name, text in files.items():
+            header = tarfile.TarInfo(name)
+            header.size = len(text.encode())
+            tar.addfile(header, io.BytesIO(text.encode()))
+    each = "for file in *; do promtool check config --syntax-only $file >&2 && echo $file; done"
+    command = ["docker", "run", "--rm", "--interactive", "--entrypoint=sh", images[PROMETHEUS.url], "-c"]
+    script = f"mkdir /tmp/files && cd /tmp/files && tar x && {each}"
+    ended = subprocess.run([*command, script], input=archive.getvalue(), capture_output=True, check=False)
+    assert {*ended.stdout.decode().split()} == {*GOOD}, ended.stderr.decode()

@@ -164,6 +164,13 @@ def test_verify_reads_it(shop: Shop) -> None:
     assert targets().status is Status.SKIPPED
 
 
+def test_rules_that_nothing_enforces_are_called_so(shop: Shop) -> None:
+    """What the rules admit is said together with that containers on this machine are not behind them."""
+    checks = shop.deployment.verify(shop.spec, telemetry=False).checks
+    (check,) = [one for one in checks if one.name == "open-ports"]
+    assert (check.status, "nothing enforces them" in check.detail) == (Status.PASSED, True)
+
+
 def test_no_container_has_raw_sockets(shop: Shop) -> None:
     """The app runs as root and cannot open a raw socket; no container may get the right to."""
     code, said = shop.run("shop", "python3", "-c", RAW_SOCKET)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -14,7 +17,7 @@ from log_forwarder.program import _source_of
 from log_forwarder.settings import Settings
 
 from ocisidecar.emulator import Fault
-from tests.forwarder.conftest import wait_until
+from tests.forwarder.conftest import SOURCES, wait_until
 
 LINES = [f"line {number}" for number in range(1000)]
 
@@ -161,3 +164,10 @@ def test_a_port_in_use_ends_it_with_2(start_forwarder):
         process.environment["OCISIDECAR_METRICS_PORT"] = str(listener.getsockname()[1])
         assert process.run() == 2
     assert "cannot listen on port" in process.log_path.read_text()
+
+
+def test_it_runs_from_its_own_directory():
+    """The directory of the program is all that the search path needs: the shared package is in it as a link."""
+    code = "import forwarding.client, log_forwarder.program"
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCES)}
+    subprocess.run([sys.executable, "-c", code], env=environment, cwd="/", check=True)

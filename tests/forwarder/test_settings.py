@@ -108,6 +108,13 @@ def test_lines_are_joined_as_set(setting, records):
     assert [json.loads(b'"' + text + b'"') for text in texts] == records
 
 
+@pytest.mark.parametrize("pattern", ["^(", "^a{99999999999}", "^" + "(" * 5000], ids=["open", "large", "deep"])
+def test_a_pattern_that_is_none_is_an_error(pattern):
+    """What Python's regular expressions cannot be is an error that names the variable."""
+    with pytest.raises(SettingsError, match="OCISIDECAR_MULTILINE is not a valid regular expression"):
+        read(OCISIDECAR_MULTILINE=pattern)
+
+
 def test_patterns_of_files_are_separated_by_commas_or_lines():
     """The patterns of the files that are shipped are one a line or separated by commas; none means *.log."""
     assert read(OCISIDECAR_LOG_FILES="*.log, *.out\n!debug.log,").log_files == ("*.log", "*.out", "!debug.log")

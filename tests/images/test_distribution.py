@@ -63,6 +63,13 @@ class Server:
         return self.answer(request)
 
 
+class Unchecked(Response):
+    """A response whose headers are sent as they are."""
+
+    def get_wsgi_headers(self, _environ):
+        return self.headers
+
+
 @pytest.fixture
 def serve():
     """A function that starts a server."""
@@ -142,11 +149,23 @@ def test_a_token_is_requested_for_the_call(serve, connect):
     assert [request.headers.get("Authorization") for request in registry.requests] == [None, "Bearer t0"]
 
 
-def test_the_password_is_not_sent_unencrypted(serve, connect):
-    """A challenge whose realm is not HTTPS raises ImageError, and the password is not sent."""
-    challenge = {"WWW-Authenticate": 'Bearer realm="http://tokens.example/token"'}
+@pytest.mark.parametrize(
+    "realm",
+    [
+        "http://{}/token",
+        "http://{}\\@127.0.0.1/token",
+        "http://127.0.0.1@{}/token",
+        "HTTP://{}",
+        "ftp://{}",
+        "/token",
+        "",
+    ],
+)
+def test_the_password_is_not_sent_unencrypted(serve, connect, realm):
+    """A challenge whose realm is not HTTPS, however written, raises ImageError, and the password is not sent."""
+    challenge = {"WWW-Authenticate": f'Bearer realm="{realm.format("tokens.example")}"'}
     server = serve(lambda _: Response(status=401, headers=challenge))
-    with pytest.raises(ImageError, match=r"tokens\.example.*not sent"):
+    with pytest.raises(ImageError, match="not sent"):
         connect(server.host).check()
 
 
@@ -237,7 +256,7 @@ def test_no_proxy_sees_a_local_registry(serve, connect, monkeypatch):
     connect(serve(lambda _: Response("{}")).host).check()
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"token": ""}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"token": ""}', "[" * 100_000], ids=range(5))
 def test_a_response_without_a_token_is_an_error(serve, connect, text):
     """A token service that returns no token raises ImageError with its URL."""
     tokens = serve(lambda _: Response(text))
@@ -247,10 +266,61 @@ def test_a_response_without_a_token_is_an_error(serve, connect, text):
         connect(server.host).check()
 
 
+@pytest.mark.parametrize("token", [7, ["a"], "a\r\nb", "a b", "é"])
+def test_a_token_that_no_header_can_hold_is_none(serve, connect, token):
+    """A token with characters that a header cannot hold, or that is no text, is not sent, and not shown."""
+    tokens = serve(lambda _: Response(json.dumps({"token": token})))
+    challenge = {"WWW-Authenticate": f'Bearer realm="http://{tokens.host}/token"'}
+    server = serve(lambda _: Response(status=401, headers=challenge))
+    with pytest.raises(ImageError, match="contains no token"):
+        connect(server.host).check()
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        {"response": b"[" * 100_000, "content_type": "application/json"},
+        {"response": b"9" * 5000, "content_type": "application/json"},
+        {"response": "é", "content_type": "text/plain; charset=undefined"},
+        {"response": "é", "content_type": "text/plain; charset=idna"},
+        {"response": '{"errors": [{"code": 7}]}'},
+    ],
+    ids=["deep", "long", "undefined", "idna", "incomplete"],
+)
+def test_an_error_in_any_form_is_an_error_of_ours(serve, connect, response):
+    """Texts that are too deep or too long for JSON, or in an encoding that there is not, are quoted as they are."""
+    server = serve(lambda _: Response(status=404, **response))
+    with pytest.raises(ImageError, match=": 404 "):
+        connect(server.host).manifest("acme/web", "1")
+
+
+@pytest.mark.parametrize("target", [b"\xff\xfe", b"http://[::1", b"https://elsewhere.example/?password=hunter2"])
+def test_no_target_of_a_redirect_is_parsed_or_shown_with_secrets(serve, connect, target):
+    """A redirect to anything is the same error, without a password that the registry repeats."""
+    server = serve(lambda _: Unchecked(status=307, headers={"Location": target.decode("latin-1")}))
+    with pytest.raises(ImageError, match="which is not followed") as caught:
+        connect(server.host).check()
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("realm", ["http://elsewhere.example/hunter2", "https://127.0.0.1:1/hunter2"])
+def test_a_realm_is_shown_without_secrets(serve, connect, realm):
+    """An address of tokens that holds the password is not shown with it, also where nothing answers there."""
+    challenge = {"WWW-Authenticate": f'Bearer realm="{realm}"'}
+    server = serve(lambda _: Response(status=401, headers=challenge))
+    with pytest.raises(ImageError) as caught:
+        connect(server.host).check()
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert "hunter2" not in str(error)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
 def test_only_loopback_is_used_without_encryption():
     """Only loopback names and addresses count as loopback, not names that resemble them."""
     ours = ["localhost", "localhost:5000", "127.0.0.1:80", "127.1.2.3", "[::1]:5000"]
     others = ["fra.ocir.io", "localhost.example", "127.evil.example", "128.0.0.1", "127.0.0.1.example:5000"]
+    others += ["evil.example\\@127.0.0.1", "127.0.0.1@evil.example", "evil.example\\127.0.0.1:80"]
     assert [host for host in ours + others if is_loopback(host)] == ours
 
 
@@ -291,6 +361,17 @@ def test_a_list_refers_to_each_platform(kinds, list_type):
             for image, architecture in zip(images, ["amd64", "arm64"], strict=True)
         ],
     }
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "[" * 100_000, "{}", '{"manifests": {}}', '{"manifests": [7]}', '{"manifests": [{"digest": "a"}]}'],
+)
+def test_a_list_in_another_form_is_an_error(content):
+    """A list of images without the entries of one, as a registry may send it, raises ImageError."""
+    broken = Manifest(media_type=OCI_INDEX, content=content.encode())
+    with pytest.raises(ImageError, match="is malformed"):
+        manifest_list([("linux/amd64", broken)])
 
 
 def test_lists_in_a_list_are_flattened():

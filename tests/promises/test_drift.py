@@ -207,3 +207,78 @@ def test_drift_and_a_change_of_the_spec_are_one_plan(provisioner, resources, net
     assert {str(step.key) for step in plan.changes} == {"vcn/main", "alarm/cpu-utilization"}
     provisioner.apply(plan)
     assert not provisioner.plan(changed).changes
+
+
+SETTLED_SECONDS = 3600
+"""After that new groups are available, and VNICs of instances whose image was refused at first are gone."""
+
+
+def vnic_of(sdk, deployment):
+    """Return the VNIC of the deployment's only instance."""
+    instances = sdk("container_instances.ContainerInstanceClient")
+    instance = instances.get_container_instance(deployment.resources["container-instance/web-0"]).data
+    return instance["vnics"][0]["vnicId"]
+
+
+def other_group(network, resources):
+    """Return a security group of somebody else in the deployment's VCN."""
+    found = network.get_network_security_group(resources[NSG]).data
+    details = {"compartmentId": found["compartmentId"], "vcnId": found["vcnId"]}
+    return network.create_network_security_group(details).data["id"]
+
+
+@pytest.mark.parametrize("change", ["taken out", "moved", "added"])
+def test_groups_of_a_vnic_that_were_changed_by_hand_are_restored(
+    provisioner, deployment, resources, network, sdk, clock, change
+):
+    """A VNIC that was taken out of its group, or put into another one, is shown and put back in place."""
+    vnic, other = vnic_of(sdk, deployment), other_group(network, resources)
+    given = {"taken out": [], "moved": [other], "added": [resources[NSG], other]}[change]
+    clock.sleep(SETTLED_SECONDS)
+    network.update_vnic(vnic, {"nsgIds": given})
+    shown = str(provisioner.plan(SPEC))
+    assert (other in shown) is (change != "taken out")
+    assert_repaired(provisioner, deployment, "container-instance/web-0", Action.UPDATE, "vnics")
+    assert network.get_vnic(vnic).data["nsgIds"] == [resources[NSG]]
+
+
+def test_a_group_that_was_deleted_by_hand_is_made_again(provisioner, deployment, resources, network, sdk, clock):
+    """A group that was emptied and deleted is made again, and the instance is put into it."""
+    vnic = vnic_of(sdk, deployment)
+    clock.sleep(SETTLED_SECONDS)
+    network.update_vnic(vnic, {"nsgIds": []})
+    network.delete_network_security_group(resources[NSG])
+    plan = provisioner.plan(SPEC)
+    actions = {str(step.key): step.action for step in plan.changes}
+    assert actions == {NSG: Action.CREATE, "container-instance/web-0": Action.UPDATE}
+    mended = provisioner.apply(plan)
+    assert network.get_vnic(vnic).data["nsgIds"] == [mended.resources[NSG]]
+    assert not provisioner.plan(SPEC).changes
+
+
+def test_groups_in_an_existing_subnet_are_restored(provisioner, resources, network, sdk, clock):
+    """In an existing subnet a VNIC that was taken out of a group that the spec names is put back."""
+    subnet = network.get_subnet(resources["subnet/main"]).data
+    group = other_group(network, resources)
+    clock.sleep(SETTLED_SECONDS)
+    guest = DeploymentSpec(
+        "guest",
+        [InstanceSpec("web", image_url="fra.ocir.io/acme/web:1.4")],
+        network=NetworkSpec.existing(subnet["id"], nsg_ids=[group]),
+    )
+    vnic = vnic_of(sdk, provisioner.apply(guest))
+    assert not provisioner.plan(guest).changes
+    network.update_vnic(vnic, {"nsgIds": []})
+    assert [str(step.key) for step in provisioner.plan(guest).changes] == ["container-instance/web-0"]
+    provisioner.apply(guest)
+    assert network.get_vnic(vnic).data["nsgIds"] == [group]
+
+
+@pytest.mark.usefixtures("deployment")
+def test_a_plan_without_changes_reads_no_vnic(provisioner, emulator):
+    """The groups of all replicas take one list for each group, and no read for each instance."""
+    before = len(emulator.requests)
+    assert not provisioner.plan(SPEC).changes
+    asked = [one.operation for one in emulator.requests[before:]]
+    assert asked.count("list_network_security_group_vnics") == 1
+    assert not {"get_vnic", "get_container_instance"} & {*asked}

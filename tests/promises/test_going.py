@@ -20,6 +20,7 @@ from ocisidecar import (
     NetworkSpec,
     RepositorySpec,
     RolloutSpec,
+    RunNotice,
     StepRetrying,
     StepWaiting,
     TopicSpec,
@@ -118,7 +119,11 @@ def test_what_an_earlier_run_is_deleting_is_waited_for(provisioner, key):
         (gone,) = [one for one in plan.operations if one.id.action is Action.DELETE and str(one.id.key) == key]
         (made,) = [one for one in plan.operations if one.id.action is Action.CREATE and str(one.id.key) == key]
         assert gone.id in made.needs
-    deployment = provisioner.apply(plan)
+    heard = []
+    deployment = provisioner.apply(plan, on_event=heard.append)
+    (told,) = [one.message for one in heard if isinstance(one, RunNotice)] or [""]
+    words = f"an earlier removal of .*{key}.* is still under way: waiting until it has ended, at most 1200 s .*"
+    assert bool(re.fullmatch(words, told)) == bool(step.going)
     live = [one for ids in provisioner.emulator.live().values() for one in ids]
     assert sorted(live) == sorted(deployment.resources.values())
     assert not provisioner.plan(spec).changes

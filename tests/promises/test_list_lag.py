@@ -16,6 +16,7 @@ from ocisidecar import (
     NetworkSpec,
     RunNotice,
     StepFinished,
+    StepRetrying,
     TopicSpec,
 )
 from ocisidecar.emulator import Emulator, Fault
@@ -78,6 +79,19 @@ def test_another_provisioner_makes_no_second_set_of_what_lists_do_not_show_yet(c
     assert not connect(cloud).plan(ALL[other]).changes
     connect(cloud).destroy("web", purge=True)
     assert cloud.live() == {}
+
+
+def test_what_takes_a_name_and_is_in_no_list_yet_is_waited_for_in_one_sentence(cloud, connect):
+    """What another user has just created is not shown: each wait for it says what is waited for and how long."""
+    connect(cloud).apply(SPEC)
+    cloud.inject(LAG)
+    heard = []
+    with suppress(ConcurrentRun):
+        connect(cloud, config=cloud.add_user("eve")).apply(SPEC, on_event=heard.append)
+    told = {one.reason for one in heard if isinstance(one, StepRetrying)}
+    assert told == {
+        "its name or place is taken by something that no list shows yet: waiting until one does, at most 60 s"
+    }
 
 
 def test_an_apply_under_lag_uses_what_lists_show_late(cloud, connect):

@@ -34,6 +34,25 @@ def test_every_kind_is_tried():
     assert {key.partition("/")[0] for key in KEYS} == set(KINDS)
 
 
+@pytest.mark.parametrize("key", ["vcn/main", "log-group/main"])
+def test_a_place_that_has_lost_all_our_tags_is_told_before_there_is_a_second_one(provisioner, key):
+    """The plan warns that what stays lies in another resource, and names the call that takes that over again."""
+    made = provisioner.apply(EVERYTHING).resources
+    assert not any("is created, but" in one for one in provisioner.plan(EVERYTHING).warnings)
+    reader = reader_of(provisioner, "shop")
+    (live,) = next(found for one, found in reader.snapshot().of("shop").items() if str(one) == key)
+    kind = KINDS[live.key.kind]
+    fields = {**{name: live.body[name] for name in kind.repeated & live.body.keys()}, "freeformTags": {}}
+    reader.caller.call(kind.client, f"update_{kind.noun}", *kind.path_of(live), fields)
+    provisioner.emulator.clock.advance(60)
+    (told,) = [one for one in provisioner.plan(EVERYTHING).warnings if "is created, but" in one]
+    assert told.startswith(f"{key} is created, but ")
+    assert told.endswith(f'first take it over with adopt(spec, {{"{key}": "{live.id}"}})')
+    provisioner.apply(provisioner.adopt(EVERYTHING, {key: live.id}))
+    assert not provisioner.plan(EVERYTHING).changes
+    assert provisioner.get("shop").resources == made
+
+
 @pytest.mark.parametrize("spec", [EVERYTHING, PUBLIC], ids=["private", "public"])
 @pytest.mark.parametrize("name", LOST)
 def test_a_lost_tag_is_written_again(provisioner, writes, name, spec):

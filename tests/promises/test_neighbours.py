@@ -188,7 +188,7 @@ def test_the_plan_names_the_true_boundary(provisioner, emulator):
     secret_id = emulator.store_secret(LOGIN)
     shown = str(provisioner.plan(spec_of("shop", secret_id)))
     assert "all container instances of the compartment, also those of other deployments" in shown
-    assert "AccessSpec.deployment(defined_tag=" in shown
+    assert "defined_tag of access" in shown
     narrowed = spec_of("shop", secret_id, access=AccessSpec.deployment(defined_tag=TAG))
     assert "with the deployment's defined tag" in str(provisioner.plan(narrowed))
 

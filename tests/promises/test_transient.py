@@ -100,7 +100,10 @@ def test_what_was_just_created_may_be_unknown_for_a_while(provisioner, spec, cod
     live = [one for ids in provisioner.emulator.live().values() for one in ids]
     assert sorted(live) == sorted(deployment.resources.values())
     reasons = {one.reason for one in heard if isinstance(one, StepRetrying)}
-    assert f"404 {code} (waiting until what was just created is known everywhere)" in reasons
+    assert (
+        f"404 {code} (waiting until what was just created is known everywhere, at most 30 attempts in 60 s)"
+        in reasons
+    )
 
 
 def test_a_resource_that_is_unknown_for_good_ends_the_run(provisioner, clock):

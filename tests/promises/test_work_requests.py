@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from attrs import evolve
 
@@ -111,3 +113,19 @@ def test_a_failed_removal_of_an_earlier_run_is_noticed(make_provisioner, clock):
     assert clock.time() - began < 60
     provisioner.destroy("web", purge=True)
     assert emulator.live() == {}
+
+
+def test_a_removal_that_never_ends_is_told_in_the_words_of_a_destroy(make_provisioner, clock):
+    """After 20 minutes the error says what is still going, and to run it again; each key is named once."""
+    provisioner = make_provisioner(latencies=Latencies(container_instance_delete=10))
+    provisioner.apply(SPEC)
+    clock.advance(3600)
+    provisioner.emulator.inject(Fault.stuck("delete_container_instance"))
+    with pytest.raises(DestroyFailed) as caught:
+        provisioner.destroy("web")
+    words = (
+        r"web is not gone: container-instance/web-0 \(ocid1\S+\) was still DELETING after 12\d\d s of waiting "
+        r"until it is gone\. Run it again to continue waiting, or look at its work requests in the console\. "
+        r"\d+ resources remain; destroy again to continue\."
+    )
+    assert re.fullmatch(words, str(caught.value))

@@ -43,8 +43,9 @@ APP = InstanceSpec(
 CHANGED_APP = evolve(
     APP, ports=[80, 443], statements=[METRICS, BUCKETS], display_name="renamed", vnic_display_name="renamed"
 )
-CPU = AlarmSpec("cpu", query="CpuUtilization[1m].mean() > 80", destinations=[TopicSpec("ops", description="day")])
-CHANGED_CPU = evolve(CPU, severity="WARNING", body="Too hot.", destinations=[TopicSpec("ops", description="night")])
+OPS = TopicSpec("ops", description="day", subscriptions=["mailto:ops@example.com"])
+CPU = AlarmSpec("cpu", query="CpuUtilization[1m].mean() > 80", destinations=[OPS])
+CHANGED_CPU = evolve(CPU, severity="WARNING", body="Too hot.", destinations=[evolve(OPS, description="night")])
 
 
 @frozen
@@ -103,7 +104,11 @@ def cases(prefix: str) -> Mapping[str, Case]:
         _case(
             DeploymentSpec(f"{prefix}-alarms", network=NOWHERE, alarms=[CPU]),
             changes={"alarms": [CHANGED_CPU]},
-            fields={"topic/ops": "description", "alarm/cpu": "severity body"},
+            fields={
+                "topic/ops": "description",
+                "subscription/ops/mailto:ops@example.com": "",
+                "alarm/cpu": "severity body",
+            },
         ),
     )
     return {case.before.name: case for case in found}

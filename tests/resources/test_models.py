@@ -25,6 +25,7 @@ PATH = {"log": {"logGroupId"}}
 """Fields that are in the path of the request."""
 SUMMARIES = {
     **dict.fromkeys(("alarm", "log", "log-group", "container-repository", "container-instance"), "{}Summary"),
+    "subscription": "SubscriptionSummary",
     "topic": "NotificationTopicSummary",
 }
 """Models of lists that differ from the model of a GET."""

@@ -6,11 +6,25 @@ import re
 
 import pytest
 
-from ocisidecar import AlarmSpec, NetworkSpec, PlacementSpec, Port, ScrapeTarget, SecretRef, TopicSpec
+from ocisidecar import (
+    AlarmSpec,
+    EgressRule,
+    EgressSpec,
+    NetworkSpec,
+    PlacementSpec,
+    Port,
+    ScrapeTarget,
+    SecretRef,
+    TopicSpec,
+)
 from ocisidecar.errors import SettingsError
+from ocisidecar.resources.access import statements_of
 from ocisidecar.settings.deployment import platforms
 from ocisidecar.settings.table import variables
 
+FROM_OCIR = (
+    "CONTAINER_IMAGE=fra.ocir.io/acme/web:1.4\nENABLE_PROMETHEUS_SIDECAR=false\nENABLE_PROMETHEUS_EXPORTERS=false\n"
+)
 SUBNET = "ocid1.subnet.oc1.fra.a"
 GROUP = "ocid1.networksecuritygroup.oc1.fra.a"
 TOPIC = "ocid1.onstopic.oc1.fra.a"
@@ -152,6 +166,30 @@ class TestNetwork:
         ports = web("PROMETHEUS_ALLOWED_CIDR=203.0.113.7/32\nALLOWED_CIDR=198.51.100.0/24\n").ports
         assert ports == (Port(8080, sources=["198.51.100.0/24"]), Port(9090, sources=["203.0.113.7/32"]))
 
+    @pytest.mark.parametrize(
+        ("text", "egress"),
+        [
+            ("none", EgressSpec()),
+            ("vcn", EgressSpec(["vcn"])),
+            (
+                "vcn:5432, vcn:6379,203.0.113.0/24:443",
+                EgressSpec([EgressRule("vcn", ports=[5432, 6379]), EgressRule("203.0.113.0/24", ports=[443])]),
+            ),
+            (
+                "10.0.0.2/32:53/udp,10.0.0.2/32:53",
+                EgressSpec(
+                    [EgressRule("10.0.0.2/32", ports=[53], protocol="udp"), EgressRule("10.0.0.2/32", ports=[53])]
+                ),
+            ),
+            ("vcn:80,vcn", EgressSpec(["vcn"])),
+        ],
+    )
+    def test_egress_is_narrowed(self, web, text, egress):
+        """EGRESS_CIDR names destinations, and without it instances may connect to everything."""
+        assert web().egress is None
+        lines = f"{FROM_OCIR}EGRESS_CIDR='{text}'\n"
+        assert web(lines).egress == egress
+
     def test_existing(self, spec):
         """An existing subnet and its groups are used unchanged."""
         deployment = spec(f"SUBNET_OCID={SUBNET}\nNSG_OCIDS={GROUP}\nASSIGN_PUBLIC_IP=yes\n")
@@ -254,16 +292,26 @@ class TestLogsAndAlarms:
         assert spec().alarms == ()
 
     @pytest.mark.parametrize(
-        ("line", "topic"), [(f"NOTIFICATION_TOPIC_OCID={TOPIC}\n", TOPIC), ("", TopicSpec("alarms"))]
+        ("line", "destinations", "topic"),
+        [
+            (f"NOTIFICATION_TOPIC_OCID={TOPIC}\n", [TOPIC], None),
+            ("", [], TopicSpec("alarms")),
+            (
+                "NOTIFICATION_SUBSCRIPTIONS=mailto:ops@example.com,https://example.com/hook\n",
+                [],
+                TopicSpec("alarms", subscriptions=["mailto:ops@example.com", "https://example.com/hook"]),
+            ),
+        ],
     )
-    def test_alarms_notify_somebody(self, spec, line, topic):
+    def test_alarms_notify_somebody(self, spec, line, destinations, topic):
         """There are alarms for CPU, memory, storage and absence, and each has a topic."""
-        alarms = spec(f"ENABLE_ALARMS=true\nCPU_ALARM_THRESHOLD=70\nMEMORY_ALARM_THRESHOLD=90.5\n{line}").alarms
-        assert alarms == (
-            AlarmSpec.cpu_utilization(70, destinations=[topic]),
-            AlarmSpec.memory_utilization(90.5, destinations=[topic]),
-            AlarmSpec.ephemeral_storage(destinations=[topic]),
-            AlarmSpec.absence(destinations=[topic]),
+        made = spec(f"ENABLE_ALARMS=true\nCPU_ALARM_THRESHOLD=70\nMEMORY_ALARM_THRESHOLD=90.5\n{line}")
+        assert made.topic == topic
+        assert made.alarms == (
+            AlarmSpec.cpu_utilization(70, destinations=destinations),
+            AlarmSpec.memory_utilization(90.5, destinations=destinations),
+            AlarmSpec.ephemeral_storage(destinations=destinations),
+            AlarmSpec.absence(destinations=destinations),
         )
 
 
@@ -280,10 +328,14 @@ class TestImages:
         assert settings(f"{registry}OCISIDECAR_IMAGE_PREFIX=r/p\n").image_prefix == "r/p"
 
     def test_images_of_the_tenancy_are_pulled_by_a_policy(self, spec):
-        """The dynamic group may read repositories if images come from OCIR, and not otherwise."""
-        statements = spec("CONTAINER_IMAGE=fra.ocir.io/ns/web:1\n").access.statements
-        assert [(one.verb, one.resource_type) for one in statements] == [("read", "repos")]
-        assert spec().access.statements == ()
+        """The dynamic group may read the repository of an image in OCIR, and no other one."""
+
+        def pulls(text=""):
+            found = statements_of(spec(text), image_prefix=None)
+            return [(one.verb, one.where) for one in found if one.resource_type == "repos"]
+
+        assert pulls("CONTAINER_IMAGE=fra.ocir.io/ns/web:1\n") == [("read", "target.repo.name='web'")]
+        assert pulls() == []
 
     @pytest.mark.parametrize("host", ["fra.ocir.io", "ocir.eu-frankfurt-1.oci.oraclecloud.com"])
     def test_credentials_are_for_the_registry_that_the_images_are_in(self, spec, host):
@@ -294,7 +346,7 @@ class TestImages:
         )
         (secret,) = deployment.instance("web").image_pull_secrets
         assert (secret.registry_endpoint, secret.username) == (host, "ns/ada")
-        assert deployment.access.statements == ()
+        assert all(one.resource_type != "repos" for one in statements_of(deployment, image_prefix=None))
 
     @pytest.mark.parametrize("name", ["ada", "ns/ada"])
     def test_the_user_stands_behind_the_namespace(self, web, name):

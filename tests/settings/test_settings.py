@@ -9,7 +9,8 @@ import pytest
 
 from ocisidecar import ConfigError, Provisioner, SettingProblem, Settings, SettingsError
 from ocisidecar.emulator import Emulator
-from ocisidecar.settings.table import SECTIONS, Values, variables
+from ocisidecar.settings.table import Values, variables
+from ocisidecar.settings.template import SECTIONS
 from ocisidecar.settings.unused import UNUSED
 
 SECRET_TEXT = "k]j64r{1sJSSF-;)K8"
@@ -36,6 +37,10 @@ OLD_FILE = {
     "VERBOSE", "DRY_RUN", "AUTO_APPROVE", "CLEANUP_ON_FAILURE", "MAX_WAIT_TIME", "RETRY_ATTEMPTS", "RETRY_DELAY",
     "DEPLOY_MONITORING_VM", "ENABLE_GRAFANA", "SSH_PUBLIC_KEY", "CREATE_NSG", "ALLOWED_CIDR",
 }  # fmt: skip
+
+FROM_OCIR = (
+    "ENABLE_PROMETHEUS_SIDECAR=false\nENABLE_PROMETHEUS_EXPORTERS=false\nCONTAINER_IMAGE=fra.ocir.io/acme/web:1.4\n"
+)
 
 
 def problems(call):
@@ -152,6 +157,11 @@ class TestProblems:
             ("CONTAINER_ENV_VARS=PORT", "CONTAINER_ENV_VARS", "NAME=value pairs"),
             ("CONTAINER_ENV_VARS=API_KEY=x", "CONTAINER_ENV_VARS", "looks like a secret"),
             ("ALLOWED_CIDR=everybody", "ALLOWED_CIDR", "an IPv4 CIDR block"),
+            ("EGRESS_CIDR=everybody", "EGRESS_CIDR", "destinations separated by commas, each vcn or a CIDR block"),
+            ("EGRESS_CIDR=none,vcn", "EGRESS_CIDR", "none alone for no destination"),
+            (f"{FROM_OCIR}EGRESS_CIDR=10.0.0.999/24", "EGRESS_CIDR", "must be 'vcn' or an IPv4 CIDR block"),
+            (f"{FROM_OCIR}EGRESS_CIDR=vcn:99999", "EGRESS_CIDR", "must be 1 to 65535"),
+            ("EGRESS_CIDR=vcn:5432", "EGRESS_CIDR", "OCI pulls"),
             ("PROMETHEUS_SIDECAR_OCPUS=7", "PROMETHEUS_SIDECAR_OCPUS", "must be at most 2 logical CPUs"),
             ("PROMETHEUS_SIDECAR_MEMORY_GB=70", "PROMETHEUS_SIDECAR_MEMORY_GB", "must be at most 16 GB"),
             ("PROMETHEUS_SIDECAR_IMAGE='a b'", "PROMETHEUS_SIDECAR_IMAGE", "must be an image reference"),
@@ -179,6 +189,11 @@ class TestProblems:
             ("MGMT_AGENT_RESPONSE_FILE=vault:mine", "MGMT_AGENT_RESPONSE_FILE", "vault:ocid1.vaultsecret"),
             ("OCIR_AUTH_TOKEN=env:TOKEN", "OCIR_AUTH_TOKEN", "TOKEN, which is not set"),
             ("OCIR_AUTH_TOKEN=file:nowhere", "OCIR_AUTH_TOKEN", "cannot be read"),
+            ("OCIR_AUTH_TOKEN=file:~no-such-user/a", "OCIR_AUTH_TOKEN", "cannot be: Could not determine home"),
+            ("OCIR_AUTH_TOKEN='file:a\0b'", "OCIR_AUTH_TOKEN", "cannot be: embedded null byte"),
+            ("OCIR_AUTH_TOKEN=file:/dev/zero", "OCIR_AUTH_TOKEN", "larger than 1000000 bytes"),
+            ("FREEFORM_TAGS='" + '{"a":' * 9000 + "'", "FREEFORM_TAGS", "must be"),
+            ('FREEFORM_TAGS=\'{"a":"\\ud800"}\'', "FREEFORM_TAGS", "which is not a character"),
             ("CONTAINER_INSTANCE_NAME=your-name", "CONTAINER_INSTANCE_NAME", "is not filled in: 'your-name'"),
             ("CONTAINER_IMAGE='<region>.ocir.io/x'", "CONTAINER_IMAGE", "is not filled in"),
             ("OCI_TENANCY_OCID=ocid1.tenancy...", "OCI_TENANCY_OCID", "is not filled in"),
@@ -188,6 +203,11 @@ class TestProblems:
         """A problem that validation finds in the spec names the variable in the file."""
         found = problems(lambda: settings(lines + "\n").deployment_spec())
         assert [said in message for (_, name), message in found.items() if name == variable] == [True]
+
+    def test_a_file_without_end_is_not_read(self):
+        """A device or a huge file is refused after 8 MB."""
+        with pytest.raises(SettingsError, match="larger than 8 MB"):
+            Settings.from_env_file("/dev/zero")
 
     def test_a_name_that_only_looks_like_the_templates(self, settings):
         """A value is a placeholder only where `your-` begins a part of it, not within a word."""

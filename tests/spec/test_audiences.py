@@ -230,7 +230,7 @@ class TestTheFilesName:
         assert loading_problems("name: shop\nsource_file: x") == [
             (
                 "source_file: unknown key; known are name, instances, network, access, logging, alarms, "
-                "repositories, freeform_tags, defined_tags"
+                "topic, repositories, freeform_tags, defined_tags"
             )
         ]
 

@@ -30,6 +30,7 @@ from ocisidecar.spec.files import dump_spec, load_spec
 from ocisidecar.spec.validate.spec import validate
 from ocisidecar.wire import Key, Ref
 
+USE_PRESET = "a preset is written `preset: log_forwarder`, with its arguments beside it"
 FULL = """
 name: shop
 network: {private: {dns_label: shop}}
@@ -208,12 +209,20 @@ def test_wrong_types_are_left_to_validation():
             ["rollout: unknown key here; it belongs to an instance, below instances"],
         ),
         ("name: shop\ninstnces: []", ["instnces: unknown key, did you mean 'instances'?"]),
+        *(
+            (f"name: web\nimage_url: a/b:1\nsidecars: [{written}]", [f"sidecars{path}; {USE_PRESET}"])
+            for written, path in (
+                ("{log_forwarder: {}}", "[0].log_forwarder: unknown key"),
+                ("{type: log-forwarder}", "[0].type: unknown key"),
+                ("{name: log-forwarder}", '["log-forwarder"].image_url: is missing'),
+            )
+        ),
         (
             "name: shop\nzzz: 1",
             [
                 (
-                    "zzz: unknown key; known are name, instances, network, access, logging, alarms, repositories, "
-                    "freeform_tags, defined_tags"
+                    "zzz: unknown key; known are name, instances, network, access, logging, alarms, topic, "
+                    "repositories, freeform_tags, defined_tags"
                 )
             ],
         ),

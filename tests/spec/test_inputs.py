@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from ocisidecar.errors import SpecError
+from ocisidecar.spec import DeploymentSpec, InstanceSpec
+from ocisidecar.spec.deployment import as_deployment
 from ocisidecar.spec.files import dump_spec, load_spec
 from ocisidecar.spec.validate.spec import validate
 from ocisidecar.spec.validate.warnings import spec_warnings
@@ -313,6 +315,9 @@ class TestTextsThatAreNoSpec:
             ),
             ("name: \x1b[2J", "line 1, column 7: the character U+001B is not allowed"),
             ('{"name": NaN}', "NaN is not JSON"),
+            ("name: !!timestamp a", "line 1, column 7: the tag !!timestamp is not of YAML 1.2's core schema"),
+            ("name: !!binary YWI=", "line 1, column 7: the tag !!binary is not of YAML 1.2's core schema"),
+            ("name: !!set {a, b}", "line 1, column 7: the tag !!set is not of YAML 1.2's core schema"),
         ],
     )
     def test_are_refused_in_a_sentence(self, text: str, problem: str):
@@ -335,6 +340,41 @@ class TestTextsThatAreNoSpec:
         except SpecError as error:
             found = error.problems
         assert found
+
+    @pytest.mark.parametrize("given", ["text", "7", "true", "[a]"])
+    def test_a_form_without_arguments_takes_none(self, given: str):
+        """A value below the name of a form that has no arguments is a problem of that form."""
+        (problem,) = refusal(f"name: web\nlogging: {{none: {given}}}")
+        assert "logging.none: takes no arguments, got" in problem
+
+    def test_a_name_that_no_file_has_is_a_problem(self):
+        """A file's name with a NUL is a file that cannot be read."""
+        text = f'{WEB}volumes: [{{config_file: {{name: a, files: {{b: {{file: "c\\0"}}}}}}}}]'
+        assert any("cannot read" in problem for problem in problems(text))
+
+    def test_what_is_not_unicode_is_a_problem_of_its_field(self):
+        """Half of a surrogate pair, as variables of the environment may hold, is refused wherever it stands."""
+        text = (
+            f"{WEB}environment_variables: {{A: '${{HALF}}'}}\n"
+            "volumes: [{config_file: {name: a, files: {b: '${HALF}'}}}]"
+        )
+        message = "holds half of a surrogate pair, \\ud800 to \\udfff alone, which is not a character"
+        assert refusal(text, HALF="a\udcff") == [
+            f'line 4, column 43: volumes[0].config_file.files["b"]: {message}',
+            f'line 3, column 25: instances["web"].environment_variables["A"]: {message}',
+        ]
+
+    @pytest.mark.parametrize("names", [{"a\ud800": "b"}, {"a": "\ud800"}])
+    def test_names_that_are_not_unicode_are_problems(self, names: dict[str, str]):
+        """Also a spec that was made in Python may hold no half of a surrogate pair, in names or values."""
+        found = validate(as_deployment(InstanceSpec("web", image_url="a/b:1", freeform_tags=names)))
+        assert len(found) == 1
+        assert "surrogate" in found[0].message
+
+    def test_a_number_beyond_all_floats_is_a_problem(self):
+        """A whole number that no float can hold is no number of OCPUs."""
+        spec = DeploymentSpec("web", [InstanceSpec("web", image_url="a/b:1", ocpus=10**400)])
+        assert [problem.path for problem in validate(spec)] == ['instances["web"].ocpus']
 
     def test_a_file_without_end_is_not_read(self):
         """A device or a huge file is refused after 8 MB."""

@@ -204,6 +204,8 @@ def test_log_forwarder_has_settings_only_where_they_differ():
         {"log_files": "*.log"},
         {"multiline": "on"},
         {"multiline": "^("},
+        {"multiline": "^a{99999999999}"},
+        {"multiline": "^" + "(" * 5000},
     ],
 )
 def test_log_forwarder_refuses_what_the_forwarder_refuses(arguments):

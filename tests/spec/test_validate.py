@@ -612,6 +612,18 @@ def test_addresses():
     assert problems_of(elsewhere.with_instance(instance)) == []
 
 
+@pytest.mark.parametrize("field", ["private_ip", "hostname_label"])
+def test_an_address_belongs_to_one_instance(field):
+    """An address or host name that two instances ask for is a problem of the second, whatever the letters' case."""
+    first, second = ("10.0.0.5", "10.0.0.5") if field == "private_ip" else ("web", "WEB")
+    network = NetworkSpec.private(dns_label="shop")
+    spec = evolve(SHOP, network=network, instances=[evolve(WEB, **{field: first})])
+    other = evolve(WEB, name="jobs", **{field: second})
+    message = f"{first} is that of the instance 'web' already, and both are in one subnet"
+    assert problems_of(spec.with_instance(other)) == [f'instances["jobs"].{field}: {message}']
+    assert problems_of(spec.with_instance(evolve(other, **{field: None}))) == []
+
+
 def test_a_single_address_is_no_network():
     """A CIDR block without a prefix length, or with one that OCI refuses, is a problem."""
     for block in ("10.0.0.0", "10.0.0.0/8"):

@@ -9,10 +9,12 @@ from ocisidecar.spec import (
     AccessSpec,
     DeploymentSpec,
     InstanceSpec,
+    LoggingSpec,
     NetworkSpec,
     PlacementSpec,
     Port,
     SidecarSpec,
+    VolumeSpec,
 )
 from ocisidecar.spec.validate.warnings import spec_warnings
 
@@ -26,15 +28,37 @@ def test_a_plain_spec_has_no_warnings():
 
 
 @pytest.mark.parametrize(
-    "image_url", ["nginx", "nginx:latest", "localhost:5000/nginx", "nginx:stable", "localhost:5000/nginx:main"]
+    "image_url",
+    [
+        "nginx",
+        "nginx:latest",
+        "localhost:5000/nginx",
+        "nginx:stable",
+        "localhost:5000/nginx:main",
+        "nginx:edge",
+        "nginx:stable-alpine3.23",
+        "nginx:latest-arm64",
+        "nginx:main-linux-x86_64",
+        "nginx:arm64v8",
+    ],
 )
 def test_unpinned_images(image_url: str):
-    """An image whose tag has no number is warned about."""
+    """An image whose tag has no number, or only that of a platform, is warned about."""
     (warning,) = spec_warnings(SHOP.with_instance(WEB.with_image(image_url)))
     assert warning == f'instances["web"].image_url: {image_url} can change without a new plan: pin a version'
 
 
-@pytest.mark.parametrize("image_url", ["nginx:1", "localhost:5000/nginx:1", "nginx@sha256:" + "0" * 64])
+@pytest.mark.parametrize(
+    "image_url",
+    [
+        "nginx:1",
+        "localhost:5000/nginx:1",
+        "nginx@sha256:" + "0" * 64,
+        "nginx:1.30-alpine3.23",
+        "nginx:main-1a2b3c4-arm64",
+        "nginx:build45",
+    ],
+)
 def test_pinned_images(image_url: str):
     """An image with a version or a digest is not warned about."""
     assert spec_warnings(SHOP.with_instance(WEB.with_image(image_url))) == ()
@@ -93,6 +117,20 @@ def test_rights_that_others_must_grant():
     instance = WEB.with_sidecar(SidecarSpec.log_forwarder())
     (warning,) = spec_warnings(evolve(SHOP, access=AccessSpec.none()).with_instance(instance))
     assert warning.endswith("others must grant these rights: use log-content")
+
+
+def test_the_right_to_push_into_an_existing_log_is_for_all_log_groups():
+    """OCI reads a log only by its group, so that the plan of an existing log says how far the right goes."""
+    web = WEB.with_volume(VolumeSpec.empty_dir("logs"), mount_path="/logs").with_sidecar(
+        SidecarSpec.log_forwarder()
+    )
+    spec = SHOP.with_instance(web)
+    by_log = evolve(spec, logging=LoggingSpec.existing(log_id="ocid1.log.oc1.eu-frankfurt-1.a"))
+    (warning,) = [one for one in spec_warnings(by_log) if "all log groups" in one]
+    assert warning.startswith('instances["web"].statements: an existing log does not show its group, so the right ')
+    assert warning.endswith("give log_group_id instead of log_id")
+    by_group = evolve(spec, logging=LoggingSpec.existing(log_group_id="ocid1.loggroup.oc1.eu-frankfurt-1.a"))
+    assert not any("log groups" in one for one in (*spec_warnings(spec), *spec_warnings(by_group)))
 
 
 @pytest.mark.parametrize("policy", ["NEVER", "ON_FAILURE"])

@@ -112,7 +112,13 @@ class TestLines:
     def test_one_reason_is_told_once(self, file):
         """Retries of one operation have a line for the first of each reason, and other operations have theirs."""
         progress = Progress(file)
-        for key, reason in [("vcn/main", "429"), ("vcn/main", "429"), ("subnet/main", "429"), ("vcn/main", "500")]:
+        for key, reason in [
+            ("vcn/main", "429"),
+            ("vcn/main", "429"),
+            ("subnet/main", "429"),
+            ("vcn/main", "500"),
+            ("vcn/main", "429"),
+        ]:
             progress(
                 StepRetrying(deployment="web", key=key, action="create", reason=reason, attempt=1, wait_seconds=15)
             )

@@ -48,7 +48,7 @@ def rule_of(multiline: str) -> RecordRule:
         )
     try:
         return StartRule(multiline)
-    except re.error as exc:
+    except (re.error, OverflowError, RecursionError) as exc:
         raise ValueError(f"is not a valid regular expression: {exc}") from exc
 
 

@@ -82,7 +82,7 @@ def _problems(log_files: Sequence[str], multiline: str) -> Iterable[str]:
         return
     try:
         re.compile(multiline)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError, Warning) as error:
         yield f"multiline is not a valid regular expression: {error}"
     else:
         if not multiline.startswith("^"):

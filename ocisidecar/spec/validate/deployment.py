@@ -6,13 +6,13 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 
 from ocisidecar.spec import limits
-from ocisidecar.spec.alarm import INSTANCES
 from ocisidecar.spec.deployment import DeploymentSpec
 from ocisidecar.spec.instance import InstanceSpec
 from ocisidecar.spec.internet import as_block, public_addresses
 from ocisidecar.spec.logs import LoggingSpec
 from ocisidecar.spec.named_items import repeated
 from ocisidecar.spec.network import NetworkSpec
+from ocisidecar.spec.ready_alarms import INSTANCES, unsent
 from ocisidecar.spec.suggestions import did_you_mean
 from ocisidecar.spec.validate.audience import Audience
 from ocisidecar.spec.validate.egress import egress_problems
@@ -26,20 +26,36 @@ _FREE_TAGS = limits.FREEFORM_TAGS - limits.OWN_TAGS
 
 def deployment_problems(spec: DeploymentSpec, audience: Audience) -> Iterator[Problem]:
     """Yield what does not fit between the parts of a deployment."""
-    for field in ("instances", "alarms", "repositories"):
-        for name in repeated(one.name for one in getattr(spec, field)):
+    names = {
+        "instances": [one.name for one in spec.instances],
+        "alarms": [one.name for one in spec.effective_alarms],
+        "repositories": [one.name for one in spec.repositories],
+    }
+    for field, given in names.items():
+        for name in repeated(given):
             yield f'{field}["{name}"].name', "duplicate name: names must be unique"
     for name in repeated(topic.name for topic in spec.topics):
         yield "alarms", f"two different topics have the name {name!r}: make them equal, or rename one"
     yield from below("network", _network(spec.effective_network, sum(one.replicas for one in spec.instances)))
     yield from _sharing(spec, audience)
-    for alarm in spec.alarms:
+    yield from _given_twice(spec)
+    for alarm in spec.effective_alarms:
         if INSTANCES in alarm.query and not spec.instances:
             yield (
                 f'alarms["{alarm.name}"].query',
                 f"{INSTANCES} stands for the instances, but the deployment has none",
             )
+    yield from _unsent(spec, audience)
     yield from below("freeform_tags", _tags(spec.freeform_tags, _FREE_TAGS))
+
+
+def _unsent(spec: DeploymentSpec, audience: Audience) -> Iterator[Problem]:
+    """Refuse ready alarms on metrics that nothing in the deployment sends: they would never fire."""
+    for alarm in spec.effective_alarms:
+        if alarm.measured_by is not None and (spec.instances or INSTANCES not in alarm.query):
+            reason = unsent(alarm.query, alarm.measured_by, alarm.namespace, spec.instances, audience)
+            if reason is not None:
+                yield f'alarms["{alarm.name}"]', reason
 
 
 def membership_problems(instance: InstanceSpec, spec: DeploymentSpec, audience: Audience) -> Iterator[Problem]:
@@ -118,6 +134,18 @@ def _sharing(spec: DeploymentSpec, audience: Audience) -> Iterator[Problem]:
         if name == spec.name:
             given = audience.words(python=f".of({name!r})", file=f"{{of: {name}}}")
             yield field, f"{given} names this deployment itself: name the deployment that has the {field}"
+
+
+def _given_twice(spec: DeploymentSpec) -> Iterator[Problem]:
+    """Demand that instances, which share a subnet, have different addresses and host names."""
+    for field in ("private_ip", "hostname_label"):
+        owners: dict[str, str] = {}
+        for instance in spec.instances:
+            value = str(getattr(instance, field) or "").lower()
+            owner = owners.setdefault(value, instance.name)
+            if value and owner != instance.name:
+                message = f"{value} is that of the instance {owner!r} already, and both are in one subnet"
+                yield f'instances["{instance.name}"].{field}', message
 
 
 def _address(instance: InstanceSpec, network: NetworkSpec, audience: Audience) -> Iterator[Problem]:

@@ -69,7 +69,10 @@ def egress_problems(instance: InstanceSpec, network: NetworkSpec, audience: Audi
         if not any(_lets(rule, need, network) for rule in instance.egress.rules):
             where = need.host if need.host not in {"", "*"} else "its addresses"
             other = f", or {need.remedy}" if need.remedy else ""
-            yield "egress", f"{need.who}: let {need.protocol} {need.port} out to {where}{other}"
+            yield (
+                "egress",
+                f"{need.who}: let {need.protocol} {need.port} out to {where}{other}",
+            )
 
 
 def _of_images(instance: InstanceSpec) -> Iterator[_Need]:

@@ -19,6 +19,8 @@ _PLAIN: Final = ', or write Plain("…")'
 _PLAIN_IN_FILES: Final = ", or write {plain: …}"
 _IF_PUBLIC: Final = " if everyone who sees the container may read it"
 _READ_IT: Final = "; the program must read it from there, and a preset has an argument for it"
+_IN_VAULT: Final = 'put the URL into a vault secret and give SecretRef("ocid1.vaultsecret…")'
+_IN_VAULT_IN_FILES: Final = "put the URL into a vault secret and give {secret: ocid1.vaultsecret…}"
 _UNSEEN: Final = frozenset({"files", "problems", "warnings", "source_file"})
 """Fields that OCI does not return, or that others check."""
 
@@ -69,6 +71,14 @@ def _tags(value: object, path: str, audience: Audience) -> Iterator[Problem]:
     yield from _pairs(named, path, "OCI shows tags", "leave it out")
 
 
+def _subscriptions(value: object, path: str, audience: Audience) -> Iterator[Problem]:
+    remedy = audience.words(python=_IN_VAULT, file=_IN_VAULT_IN_FILES)
+    for subscriber, subscriber_path in elements_of(value, path):
+        what = secret_in(subscriber) if isinstance(subscriber, str) else None
+        if what:
+            yield subscriber_path, _BY_SHAPE.format(what, "specs are shown", remedy)
+
+
 def _text(value: object, path: str, _: Audience) -> Iterator[Problem]:
     """Yield the problem of a text, or of the texts in a list or mapping, that holds a secret by its shape.
 
@@ -108,6 +118,7 @@ _RULES: Final[Mapping[str, Callable[[object, str, Audience], Iterator[Problem]]]
     "headers": _headers,
     "parameters": _parameters,
     "labels": _parameters,
+    "subscriptions": _subscriptions,
     "freeform_tags": _tags,
     "defined_tags": _tags,
     "vnic_freeform_tags": _tags,

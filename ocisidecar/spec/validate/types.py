@@ -22,6 +22,9 @@ from ocisidecar.wire import Ref
 
 REPORTED = ""
 """The message of a problem that was reported when the spec was read."""
+HALF_A_CHARACTER = "holds half of a surrogate pair, \\ud800 to \\udfff alone, which is not a character"
+"""Python has such text from file names and variables of the environment that are not UTF-8, and from JSON."""
+_HALF = re.compile("[\ud800-\udfff]")
 _WORDS: Mapping[Any, str] = {
     str: "text",
     bytes: "bytes",
@@ -93,6 +96,9 @@ def type_problems_of(
     if isinstance(value, Unmade):
         yield path, REPORTED
         return
+    if _holds_half_a_character(value):
+        yield path, HALF_A_CHARACTER
+        return
     fitting = next((option for option in _options(hint) if _fits(value, *option)), None)
     if fitting is None:
         given = _given(value, hint, audience, is_shown=is_shown)
@@ -108,6 +114,12 @@ def type_problems_of(
         yield from type_problems(value, audience, path)
 
 
+def _holds_half_a_character(value: object) -> bool:
+    """Return whether a text, or a name in a mapping, is not Unicode and so can be in no request."""
+    names = value if isinstance(value, Mapping) else (value,)
+    return any(isinstance(name, str) and _HALF.search(name) is not None for name in names)
+
+
 @cache
 def _options(hint: Any) -> tuple[tuple[Any, tuple[Any, ...]], ...]:
     """Return the types that a hint allows, each with its type arguments."""
@@ -120,7 +132,7 @@ def _fits(value: object, kind: Any, arguments: tuple[Any, ...]) -> bool:
     if kind is Literal:
         return value in arguments
     if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        return isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value)
     if kind is int:
         return isinstance(value, int) and not isinstance(value, bool)
     if kind is Mapping:
@@ -128,6 +140,13 @@ def _fits(value: object, kind: Any, arguments: tuple[Any, ...]) -> bool:
     if kind is Sequence:
         return isinstance(value, tuple)
     return isinstance(value, kind) and not isinstance(value, Word)
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number that no float can hold
+        return False
 
 
 def _described(hint: Any, audience: Audience) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from ocisidecar.spec.deployment import DeploymentSpec
@@ -11,7 +12,6 @@ from ocisidecar.spec.limits import SHAPES
 from ocisidecar.spec.network import NetworkSpec
 from ocisidecar.spec.secret_texts import masked_content
 from ocisidecar.spec.sidecar import SidecarSpec
-from ocisidecar.spec.topic import DEFAULT_TOPIC
 from ocisidecar.spec.validate.paths import containers_of, joined
 from ocisidecar.spec.web_config import protection_of, reader_of
 
@@ -23,6 +23,8 @@ _ALL_LOG_GROUPS = (
     "an existing log does not show its group, so the right to push lines covers all log groups of the compartment: "
     "give log_group_id instead of log_id"
 )
+_PLATFORM = re.compile(r"amd64|arm(32|64)?(v\d)?|x86_64|i386|s390x|ppc64le|(alpine|debian|ubuntu)[\d.]*")
+"""Words of tags whose numbers name no version of the image's program."""
 
 
 def spec_warnings(spec: DeploymentSpec) -> tuple[str, ...]:
@@ -32,13 +34,13 @@ def spec_warnings(spec: DeploymentSpec) -> tuple[str, ...]:
         for instance in spec.instances
         for path, message in _warnings(instance, spec)
     )
-    of_alarms = (
-        f'alarms["{alarm.name}"].destinations: none is given, so the alarm notifies the topic '
-        f"{DEFAULT_TOPIC.name!r} of this deployment: subscribe to it"
-        for alarm in spec.alarms
-        if not alarm.destinations
+    of_topics = (
+        f"the topic {topic.name!r} has no subscriptions, so alarms reach nobody until somebody subscribes to it: "
+        "give it some, such as mailto:ops@example.com"
+        for topic in spec.topics
+        if not topic.subscriptions
     )
-    return (*(spec.origin.warnings if spec.origin else ()), *of_instances, *of_alarms)
+    return (*(spec.origin.warnings if spec.origin else ()), *of_instances, *of_topics)
 
 
 def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[str, str]]:
@@ -112,6 +114,6 @@ def _hidden_changes(instance: InstanceSpec) -> Iterator[tuple[str, str]]:
 
 
 def _is_pinned(image_url: str) -> bool:
-    """Tell whether the URL has a digest, or a tag with a number, unlike `latest`, `stable` and `main`."""
+    """Tell whether the URL has a digest, or a tag with a number, unlike `main` and `stable-alpine3.23`."""
     tag = image_url.rpartition("/")[2].partition(":")[2]
-    return "@" in image_url or any(character.isdigit() for character in tag)
+    return "@" in image_url or re.search(r"\d", _PLATFORM.sub("", tag)) is not None

@@ -122,6 +122,17 @@ def test_a_killed_forwarder_has_lost_nothing_that_it_answered(tenancy, start_for
     assert sum(value for _, value in tenancy.points("orders_total")) == 40
 
 
+def test_what_is_too_old_comes_to_an_end(tenancy, start_forwarder, start_ms):
+    """Samples of three hours ago, as after a long outage, are counted as expired, and younger ones arrive."""
+    forwarder = start_forwarder()
+    old = [(start_ms - 180 * MINUTE + index * MINUTE, 1.0) for index in range(20)]
+    post(forwarder.port, version_1(series("up", *old, (start_ms, 1.0), job="web")))
+    wait_until(lambda: forwarder.metric("queued_points") == 0 and tenancy.points("up"), "nothing waits")
+    assert tenancy.points("up") == [(start_ms, 1.0)]
+    assert forwarder.metric("expired_points_total") == 20
+    assert forwarder.metric("refused_points_total") == 0
+
+
 def test_wrong_settings_are_all_told(tenancy, volume, tmp_path):
     """With wrong settings it exits with 2, and its log has every fault."""
     given = {

@@ -94,9 +94,9 @@ CAUSES: Mapping[str, Cause] = {
     "metrics-held-back": Cause(
         title="A metrics forwarder cannot send all metrics",
         remedy=(
-            "If pushes fail, allow the instance's dynamic group to `use metrics` in the compartment, in the namespace "
-            "of the forwarder. If the budget is used up, choose fewer metrics or raise max_streams. It retries by "
-            "itself."
+            "If pushes fail, allow the instance's dynamic group to `use metrics` in the compartment, in the "
+            "namespace of the forwarder. If the budget is used up, choose fewer metrics or raise max_streams. It "
+            "retries by itself."
         ),
     ),
     "stuck": Cause(

@@ -84,6 +84,7 @@ from ocisidecar.spec import PlacementSpec as PlacementSpec
 from ocisidecar.spec import Plain as Plain
 from ocisidecar.spec import Port as Port
 from ocisidecar.spec import PrometheusConfig as PrometheusConfig
+from ocisidecar.spec import RelabelRule as RelabelRule
 from ocisidecar.spec import RepositorySpec as RepositorySpec
 from ocisidecar.spec import RolloutSpec as RolloutSpec
 from ocisidecar.spec import ScrapeTarget as ScrapeTarget

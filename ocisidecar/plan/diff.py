@@ -51,8 +51,11 @@ def diff(
     steps: dict[Key, Step] = {}
     removed: set[str] = set()
     for key in _in_order(desired):
-        referred = desired[key].needs - desired[key].after
-        replaced = frozenset(need for need in referred if need in steps and steps[need].action is Action.REPLACE)
+        replaced = frozenset(
+            need
+            for need in desired[key].needs
+            if need in steps and steps[need].action is Action.REPLACE and not desired[need].may_coexist
+        )
         lives, lookup = live.get(key, ()), _lookup(current, snapshot)
         check_no_data_at_stake(key, _matching(desired[key], lives, lookup), retained)
         step = _step(identity, desired[key], lives, lookup, replaced, removed=removed)
@@ -235,7 +238,7 @@ def _replacement(
             change for name in names for change in _section_changes(name, want, standing[-1], lookup)
         ) or (Change("content", "changed"),)
     rollout, obstacle = want.rollout, no_way_back(want.rollout, replaced)
-    overlap = want.comes_by_itself or (want.can_overlap and not replaced)
+    overlap = want.may_coexist or (want.can_overlap and not replaced)
     is_rolled_back = rollout is not None and rollout.is_rolled_back and not obstacle
     return Step(
         action=Action.REPLACE,

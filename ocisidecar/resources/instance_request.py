@@ -272,7 +272,6 @@ def _vnic(instance: InstanceSpec, network: NetworkSpec, *, display_name: str) ->
 
 def _files(volume: VolumeSpec, deployment: DeploymentSpec, instance: InstanceSpec, name: str) -> Mapping[str, Body]:
     labels = {"deployment": deployment.name, "container_instance": name}
-    targets = [(container.name, target) for container in instance.containers for target in container.scrape]
     variables = [container.environment_variables for container in instance.containers]
     receive_ports = [str(one[RECEIVE_PORT_VARIABLE]) for one in variables if RECEIVE_PORT_VARIABLE in one]
 
@@ -283,13 +282,15 @@ def _files(volume: VolumeSpec, deployment: DeploymentSpec, instance: InstanceSpe
         if isinstance(content, AgentResponseFile):
             return Ref(Key(RESPONSE_FILE, name))
         if isinstance(content, PrometheusConfig):
-            text = content.render(targets, labels=labels, receive_ports=receive_ports)
+            text = content.render(instance.scrape_targets, labels=labels, receive_ports=receive_ports)
             return wire.base64_text(text.encode())
         if isinstance(content, bytes):
             return wire.base64_text(content)
         raise SpecError([SpecProblem(f'volumes["{volume.name}"].files["{path}"]', f"cannot read {content}")])
 
-    return {path: data(path, content) for path, content in sorted(volume.files.items())}
+    return {
+        path: data(path, content) for path, content in sorted(volume.files_with(instance.scrape_targets).items())
+    }
 
 
 def _defined_tags(deployment: DeploymentSpec, instance: InstanceSpec) -> Mapping[str, Body]:
@@ -342,7 +343,7 @@ def _hashed(volume: VolumeSpec, path: str, data: Body) -> Body:
         return data
     if volume.secret_version is not None:
         return volume.secret_version
-    content = volume.files[path]
+    content = volume.files.get(path)
     return wire.base64_text(masked_content((volume.name, path), content)) if isinstance(content, bytes) else data
 
 

@@ -202,6 +202,7 @@ class Kind(ABC):
             hidden=hidden,
             sections={**{field: value for field, value in body.items() if field not in in_place}, **(former or {})},
             comes_by_itself=bool(self.follows),
+            may_coexist=bool(self.follows),
         )
 
     def rights(self, identity: Identity) -> tuple[str, ...]:

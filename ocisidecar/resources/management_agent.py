@@ -76,6 +76,7 @@ class ManagementAgentInstallKey(Kind):
             sections={},
             minimums={REMAINING: 1},
             is_tagged=False,
+            may_coexist=True,
         )
 
     def facts(self, body: Mapping[str, Body]) -> Iterator[Fact]:

@@ -13,6 +13,7 @@ from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.instance import DnsConfig, InstanceSpec, PlacementSpec, Port, RolloutSpec
 from ocisidecar.spec.logs import LoggingSpec
 from ocisidecar.spec.network import NetworkSpec
+from ocisidecar.spec.relabel import RelabelRule
 from ocisidecar.spec.response_file import AgentResponseFile
 from ocisidecar.spec.scrape import PrometheusConfig, ScrapeTarget
 from ocisidecar.spec.secret import ImagePullSecret, Plain, SecretRef
@@ -40,6 +41,7 @@ __all__ = [
     "Plain",
     "Port",
     "PrometheusConfig",
+    "RelabelRule",
     "RepositorySpec",
     "RolloutSpec",
     "ScrapeTarget",

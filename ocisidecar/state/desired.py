@@ -95,6 +95,7 @@ class Desired:
         minimums: numbers that a resource must have at least, by field, beside the content of `sections`.
         is_tagged: whether it can have tags; what cannot is known by its name, which stands for them.
         comes_by_itself: another resource makes it, so that it is waited for and not asked for.
+        may_coexist: a second one may exist beside it, so that it goes only after its successor has come.
         after: keys that must be ready first although `body` does not refer to them.
         placements: where to try, in order; only container instances have any.
         fields_on: for each shape of the placements but the first, the fields of `body` that depend on the shape.
@@ -112,6 +113,7 @@ class Desired:
     minimums: Mapping[str, int] = field(factory=dict)
     is_tagged: bool = True
     comes_by_itself: bool = False
+    may_coexist: bool = False
     after: frozenset[Key] = frozenset()
     placements: tuple[Placement, ...] = ()
     fields_on: Mapping[str, Mapping[str, Body]] = field(factory=dict, repr=False)
@@ -125,7 +127,7 @@ class Desired:
     @property
     def can_overlap(self) -> bool:
         """Whether it can exist beside an earlier resource of its key."""
-        return self.rollout is not None and self.rollout.overlap
+        return self.may_coexist or (self.rollout is not None and self.rollout.overlap)
 
     @cached_property
     def shared(self) -> frozenset[Ref]:

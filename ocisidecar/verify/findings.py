@@ -112,6 +112,14 @@ CAUSES: Mapping[str, Cause] = {
             "was deregistered does not register again: replace its instance."
         ),
     ),
+    "metrics-held-back": Cause(
+        title="A metrics forwarder cannot send all metrics",
+        remedy=(
+            "If pushes fail, allow the instance's dynamic group to `use metrics` in the compartment, in the "
+            "namespace of the forwarder. If the budget is used up, choose fewer metrics or raise max_streams. It "
+            "retries by itself."
+        ),
+    ),
     "stuck": Cause(
         title="A change takes far longer than usual",
         remedy="Check its work request in the console; apply again to continue waiting.",

@@ -187,7 +187,7 @@ WORDINGS: Final[Mapping[str, Wording]] = {
         topic="alarms",
         noun="alarm",
         passed="{count} {be} enabled and {have} a destination",
-        failed="{count} {be} disabled or notify nobody",
+        failed="{count} {be} disabled or heard by nobody",
     ),
     "subscriptions": Wording(
         topic="subscriptions",

@@ -55,6 +55,7 @@ EVERYTHING: Mapping[Key, Desired] = {
         want("log/audit", refers=[GROUP]),
         want("container-repository/acme/web"),
         want("topic/ops"),
+        want("subscription/ops/mailto:me@example.com", refers=["topic/ops"]),
         want("alarm/cpu", refers_mutably=["topic/ops"]),
         *_instances(WEB, "log/app"),
         *_instances(API),

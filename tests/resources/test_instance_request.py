@@ -432,14 +432,33 @@ def test_metrics_forwarders_know_where_they_are():
 
 
 def test_prometheus_writes_to_the_metrics_forwarder_beside_it():
-    """A generated configuration writes to the forwarder, in one shard and small requests, beside what was asked."""
+    """A generated configuration writes to the forwarder too, in small requests and with types."""
     prometheus = SidecarSpec.prometheus(remote_write=["https://example.org/write"])
     web = InstanceSpec("web", image_url="a:1", sidecars=[prometheus, SidecarSpec.metrics_forwarder()])
     other, forwarder = json.loads(data_of(composed(web), "prometheus.yml"))["remote_write"]
     assert other == {"url": "https://example.org/write"}
     assert forwarder["url"] == "http://127.0.0.1:9181/api/v1/write"
     assert forwarder["queue_config"] == {"max_shards": 1, "max_samples_per_send": 500, "retry_on_http_429": True}
+    assert forwarder["metadata_config"] == {"send_interval": "15s"}
     assert "remote_write" not in json.loads(data_of(composed(WEB), "prometheus.yml"))
+
+
+def test_the_credentials_of_scrapes_are_files_beside_the_configuration():
+    """The secret of a target is a reference in the body, a new version is another digest, and no text has it."""
+
+    def made(version: int) -> Composed:
+        target = ScrapeTarget(
+            8080, username="ops", password=SecretRef("ocid1.vaultsecret.oc1.fra.a", version=version)
+        )
+        return composed(InstanceSpec("web", image_url="a:1", scrape=target, sidecars=[SidecarSpec.prometheus()]))
+
+    (volume,) = [one for one in made(1).body["volumes"] if one["name"] == "prometheus-config"]
+    (file,) = [one for one in volume["configs"] if one["fileName"] == "web.password"]
+    assert file["path"] == "ocisidecar"
+    assert file["data"] == Ref(Key("secret", "ocid1.vaultsecret.oc1.fra.a"), "1")
+    assert "password_file" in data_of(made(1), "prometheus.yml")
+    assert "vaultsecret" not in data_of(made(1), "prometheus.yml")
+    assert made(1).sections["config"] != made(2).sections["config"]
 
 
 def test_the_budget_of_metrics_is_a_fact():

@@ -42,6 +42,7 @@ TELEMETRY = {
     "usage-within-limits",
     "log-lines-arrive",
     "metrics-arrive",
+    "alarm-data",
 }
 HELPER = "container-instance/web-0/helper"
 
@@ -331,14 +332,14 @@ def test_a_log_in_an_existing_log_group(provisioner, sdk, emulator):
 
 
 def test_an_alarm_without_destination_warns(provisioner, sdk):
-    """An alarm without a destination and a disabled alarm warn, and one with a destination passes."""
+    """An alarm without a destination warns, and so do one that reaches nobody and a disabled one."""
     deployment = provisioner.apply(MONITORED, wait="ready")
     provisioner.emulator.app.cloud.assumptions = Assumptions(accepts_silent_alarms=True)
     silent = deployment.resources["alarm/memory-utilization"]
     sdk("monitoring.MonitoringClient").update_alarm(silent, {"destinations": []})
     report = deployment.verify()
-    assert found(report, "alarms", "alarm/cpu-utilization").detail == "WARNING, 1 destination"
-    assert found(report, "alarms", "alarm/memory-utilization").status is Status.WARNED
+    assert "reaches nobody" in found(report, "alarms", "alarm/cpu-utilization").detail
+    assert found(report, "alarms", "alarm/memory-utilization").detail == "no destination"
     alarm = deployment.resources["alarm/cpu-utilization"]
     sdk("monitoring.MonitoringClient").update_alarm(alarm, {"isEnabled": False})
     assert found(deployment.verify(), "alarms", "alarm/cpu-utilization").detail == "disabled"

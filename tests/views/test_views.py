@@ -222,7 +222,8 @@ class TestPlan:
         """Alarms, topics and repositories are shown with their main properties, too."""
         spec = DeploymentSpec("web", [InstanceSpec("web", image_url="web:1", ports=[Port(53, protocol="udp")])])
         spec = spec.with_instance(InstanceSpec("jobs", image_url="jobs:1", sidecars=[SidecarSpec.redis_exporter()]))
-        alarm = AlarmSpec.cpu_utilization(80, destinations=[TopicSpec("oncall")])
+        topic = TopicSpec("oncall", subscriptions=["mailto:ops@example.com"])
+        alarm = AlarmSpec.cpu_utilization(80, destinations=[topic])
         spec = evolve(spec, alarms=[alarm], repositories=[RepositorySpec("web")])
         golden("views/plan_fleet.txt", without_digest(str(plan_for(spec))))
 
@@ -336,6 +337,7 @@ class Standing:
     name = "web"
     identity = IDENTITY
     resources: dict[str, str] = {}  # noqa: RUF012 - never changed
+    unconfirmed_subscriptions: dict[str, str] = {}  # noqa: RUF012 - never changed
 
     def __init__(self, *instances):
         self.instances = instances
@@ -409,6 +411,15 @@ class TestStatus:
         """A container's line shows its state, and a broken container marks its instance as broken."""
         row = status_page(Standing(instance(container(**words)))).sections[0].rows[0]
         assert (row.sign, row.details[-1]) == (sign, Detail("web", line))
+
+    def test_who_has_not_confirmed(self):
+        """A subscription that nobody has confirmed is a note of the status and of the end of an apply."""
+        standing = Standing()
+        standing.unconfirmed_subscriptions = {"subscription/oncall/mailto:a@example.com": "click the link"}
+        standing.outputs = {"console": "https://console"}
+        note = "subscription/oncall/mailto:a@example.com is not confirmed and gets no messages: click the link"
+        assert status_page(standing).notes == (note,)
+        assert note in outputs_page(standing).notes
 
     def test_a_failed_instance_says_why(self):
         """The status of a failed instance contains OCI's reason, and its summary has the bad tone."""

@@ -14,6 +14,7 @@ from ocisidecar.spec.instance import DnsConfig, InstanceSpec, PlacementSpec, Por
 from ocisidecar.spec.logs import LoggingSpec
 from ocisidecar.spec.network import NetworkSpec
 from ocisidecar.spec.relabel import RelabelRule
+from ocisidecar.spec.response_file import AgentResponseFile
 from ocisidecar.spec.scrape import PrometheusConfig, ScrapeTarget
 from ocisidecar.spec.secret import ImagePullSecret, Plain, SecretRef
 from ocisidecar.spec.security import InstanceSecurityContext, SecurityContext, Statement
@@ -23,6 +24,7 @@ from ocisidecar.spec.volume import Mount, VolumeSpec
 
 __all__ = [
     "AccessSpec",
+    "AgentResponseFile",
     "AlarmSpec",
     "DeploymentSpec",
     "DnsConfig",

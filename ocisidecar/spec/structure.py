@@ -29,6 +29,7 @@ from ocisidecar.spec.positions import Origin
 from ocisidecar.spec.preset_registry import find_preset, preset_names
 from ocisidecar.spec.ready_alarms import READY
 from ocisidecar.spec.repr import default_of
+from ocisidecar.spec.response_file import AgentResponseFile
 from ocisidecar.spec.scrape import PrometheusConfig
 from ocisidecar.spec.secret import Plain, SecretRef
 from ocisidecar.spec.sidecar import SidecarSpec
@@ -304,6 +305,8 @@ def _content(converter: Converter, directory: Path, value: Any, _: Any) -> Any:
         return _at(word, lambda: converter.structure(inner, SecretRef))
     if word == "prometheus":
         return _at(word, lambda: converter.structure(inner, PrometheusConfig))
+    if word == "agent_response_file":
+        return _at(word, lambda: converter.structure(inner, AgentResponseFile))
     if word == "base64":
         try:
             return base64.b64decode(str(inner), validate=True)

@@ -20,8 +20,11 @@ from ocisidecar.observe.forwarder_log import open_errors
 from ocisidecar.observe.instances import Container, Instance
 from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.resources.kinds import KINDS
+from ocisidecar.resources.management_agent import ManagementAgent
+from ocisidecar.state.desired import INSTALL_KEY
 from ocisidecar.state.observed import Phase
 from ocisidecar.timestamps import now
+from ocisidecar.verify.agents import agent_findings
 from ocisidecar.verify.findings import Diagnosis, Finding
 from ocisidecar.verify.inspection import Inspection, inspect
 from ocisidecar.verify.reach import why_unheard
@@ -29,6 +32,7 @@ from ocisidecar.wire import Key, objects
 
 _LAST_LINES = 10
 _STUCK_SECONDS = 15 * 60
+_WITH_OWN_RULE = frozenset({ManagementAgent.name, INSTALL_KEY.kind})
 _BEING_MADE = frozenset({"CREATING", "PROVISIONING"})
 _MEMORY = re.compile(r"\bmemory\b|\boom", re.IGNORECASE)
 _CAUSE_PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
@@ -83,7 +87,12 @@ def diagnose(
 
 
 def _read_errors(reader: DeploymentReader, inspection: Inspection) -> dict[Key, tuple[str, ...]]:
-    failed = [live for lives in inspection.lives.values() for live in lives if live.phase is Phase.FAILED]
+    failed = [
+        live
+        for lives in inspection.lives.values()
+        for live in lives
+        if live.phase is Phase.FAILED and live.key.kind not in _WITH_OWN_RULE
+    ]
     details = reader.call_all(
         [partial(KINDS[live.key.kind].failure, reader.caller, reader.site, live, "") for live in failed]
     )
@@ -198,6 +207,10 @@ def _nobody_notified(observations: _Observations) -> Iterator[Finding]:
             yield Finding(cause="nobody-notified", key=str(live.key), evidence=(reason,))
 
 
+def _agents_missing(observations: _Observations) -> Iterator[Finding]:
+    yield from agent_findings(observations.inspection)
+
+
 _RULES: tuple[Callable[[_Observations], Iterator[Finding]], ...] = (
     _gone,
     _failed,
@@ -208,6 +221,7 @@ _RULES: tuple[Callable[[_Observations], Iterator[Finding]], ...] = (
     _stopped,
     _stuck,
     _logs_disabled,
+    _agents_missing,
     _nobody_notified,
 )
 

@@ -519,7 +519,7 @@ def test_bodies_are_what_the_sdk_declares(spec: DeploymentSpec):
 @laws
 @given(deployments())
 def test_references_are_to_known_kinds(spec: DeploymentSpec):
-    """The body of any valid spec refers to subnets, security groups, logs and vault secrets only."""
+    """The body of any valid spec refers to subnets, groups, logs, vault secrets and response files only."""
     for instance in spec.instances:
         kinds = {ref.key.kind for ref in references(compose(spec, instance, replica=0).body)}
-        assert kinds <= {"subnet", "network-security-group", "log", "secret"}
+        assert kinds <= {"subnet", "network-security-group", "log", "secret", "response-file"}

@@ -6,14 +6,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, overload
 
 from attrs import field, frozen
 
 from ocisidecar.errors import ConfigError, SpecError, SpecProblem
 from ocisidecar.plan.plan import Action
-from ocisidecar.spec.name_pattern import name_pattern
-from ocisidecar.spec.ready_alarms import INSTANCES, NATIVE_NAMESPACE
 from ocisidecar.spec.suggestions import did_you_mean
 from ocisidecar.state.identity import Identity
 from ocisidecar.timestamps import Since, start_of
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     from ocisidecar.events import Handler
     from ocisidecar.observe.instances import Container, Instance
     from ocisidecar.observe.log_lines import LogLine
-    from ocisidecar.observe.metrics import MetricRow
+    from ocisidecar.observe.metrics import MetricNames, Metrics
     from ocisidecar.observe.snapshot import DeploymentReader
     from ocisidecar.spec import DeploymentSpec, InstanceSpec
     from ocisidecar.verify.findings import Diagnosis
@@ -231,40 +229,70 @@ class Deployment:
             return follow_logs(reader, chosen, since=start, tail=tail)
         return read_logs(reader, chosen, since=start, tail=tail, previous=previous)
 
+    @overload
+    def metrics(
+        self,
+        query: None = None,
+        *,
+        namespace: str | None = None,
+        resource_group: str | None = None,
+        cancel: Cancel | None = None,
+    ) -> MetricNames: ...
+    @overload
     def metrics(
         self,
         query: str,
         *,
-        namespace: str = NATIVE_NAMESPACE,
+        namespace: str | None = None,
         since: Since = _LAST_HOUR,
-        resource_group: str | None = None,
+        statistic: str | None = None,
         resolution: str | None = None,
+        resource_group: str | None = None,
         cancel: Cancel | None = None,
-    ) -> tuple[MetricRow, ...]:
-        """Return the datapoints that a query finds in the deployment's compartment, until now.
+    ) -> Metrics: ...
+    def metrics(
+        self,
+        query: str | None = None,
+        *,
+        namespace: str | None = None,
+        since: Since = _LAST_HOUR,
+        statistic: str | None = None,
+        resolution: str | None = None,
+        resource_group: str | None = None,
+        cancel: Cancel | None = None,
+    ) -> Metrics | MetricNames:
+        """Return the datapoints of a metric until now, with their chart; without a name, the names.
+
+        A name takes one query, after one list for each namespace where sidecars send it.
 
         Args:
-            query: in Monitoring's query language, e.g. `CpuUtilization[1m]{resourceDisplayName =~
-                "$instances"}.mean()`; `$instances` stands for the deployment's instances, as in an `AlarmSpec`.
-            namespace: of the metric.
-            since: the beginning.
+            query: a name such as `cpu`, `memory`, `ephemeral_storage`, `container_cpu`, or of a metric that the
+                deployment's sidecars send; or a query in Monitoring's language, e.g. `CpuUtilization[1m]{
+                resourceDisplayName =~ "$instances"}.mean()`, where `$instances` stands for the deployment's
+                instances, as in an `AlarmSpec`.
+            namespace: in which to look for a metric with the dimension `deployment`, in place of the service's
+                and the sidecars' own; of a query, by default the service's.
+            since: the beginning, at most 90 days ago.
+            statistic: of each interval of a named metric: mean, max, min, sum, count, rate, increment, p50, p90,
+                p95 or p99; by default what the metric is best shown with.
+            resolution: distance between two datapoints, e.g. `5m`; by default what a chart can show, and of a
+                query what OCI takes.
             resource_group: of the metric; None means those without one.
-            resolution: distance between two datapoints, e.g. `5m`; by default the query's interval.
-            cancel: cancels the call.
+            cancel: cancels the calls.
+
+        Raises:
+            SpecError: there is no such metric, or OCI would not answer with so much.
         """
-        from ocisidecar.observe.metrics import read_metrics
+        from ocisidecar.observe.metric_names import MetricReader
 
         reader = self._connected.reader(self.name, cancel=cancel)
-        if INSTANCES in query:
-            query = query.replace(INSTANCES, name_pattern(one.display_name for one in self.instances))
-        return read_metrics(
-            reader,
-            query,
-            namespace=namespace,
-            since=start_of(since, reader.caller.clock),
-            resource_group=resource_group,
-            resolution=resolution,
+        metrics = MetricReader(
+            reader=reader, read_instances=lambda: self.instances, namespace=namespace, resource_group=resource_group
         )
+        if query is None:
+            return metrics.names()
+        start = start_of(since, reader.caller.clock)
+        return metrics.read(query, since=start, statistic=statistic, resolution=resolution)
 
     def start(
         self, *, instance: str | None = None, on_event: Handler | None = None, cancel: Cancel | None = None

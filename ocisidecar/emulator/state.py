@@ -191,9 +191,9 @@ class Assumptions:
             record.  UNCONFIRMED: which limits answer in which way.
         agent_silent_after_seconds: after how long without a heartbeat a management agent is SILENT.  UNCONFIRMED:
             no number is documented; a longer time hides for longer that an agent is gone.
-        keeps_repeated_datapoints: whether a datapoint that is posted again, with the time of one that the stream
-            has, counts beside that; otherwise it takes its place.  UNCONFIRMED: the field `count` of a datapoint
-            suggests that datapoints are added up, so that sum() and count() double.
+        keeps_repeated_datapoints: whether a datapoint with the time of one that the stream has counts beside that;
+            otherwise it takes its place.  UNCONFIRMED: the field `count` of a datapoint suggests that datapoints
+            are added up, so that sum() and count() double.
         shows_ended_install_keys: whether an install key that has expired or is used up is TERMINATED; otherwise it
             stays ACTIVE.  UNCONFIRMED: the word exists, and no document says what it is for.
         lists_shapes_without_limit: whether list_container_instance_shapes lists shapes of which the tenancy may

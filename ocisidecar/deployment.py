@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, overload
@@ -12,7 +12,6 @@ from attrs import field, frozen
 
 from ocisidecar.errors import ConfigError, SpecError, SpecProblem
 from ocisidecar.plan.plan import Action
-from ocisidecar.spec.suggestions import did_you_mean
 from ocisidecar.state.identity import Identity
 from ocisidecar.timestamps import Since, start_of
 from ocisidecar.tracebacks import without_locals_in_errors
@@ -20,7 +19,7 @@ from ocisidecar.tracebacks import without_locals_in_errors
 if TYPE_CHECKING:
     from ocisidecar.cancel import Cancel
     from ocisidecar.events import Handler
-    from ocisidecar.observe.instances import Container, Instance
+    from ocisidecar.observe.instances import Instance
     from ocisidecar.observe.log_lines import LogLine
     from ocisidecar.observe.metrics import MetricNames, Metrics
     from ocisidecar.observe.snapshot import DeploymentReader
@@ -214,6 +213,7 @@ class Deployment:
             SpecError: there is no such container or instance, or the arguments contradict each other.
         """
         from ocisidecar.observe.container_logs import follow_logs, read_logs
+        from ocisidecar.observe.instances import containers_named
 
         faults = []
         if follow and previous:
@@ -224,7 +224,7 @@ class Deployment:
             raise SpecError(faults)
         reader = self._connected.reader(self.name, cancel=cancel)
         start = None if since is None else start_of(since, reader.caller.clock)
-        chosen = self._containers(container, instance)
+        chosen = containers_named(self.instances, container, instance)
         if follow:
             return follow_logs(reader, chosen, since=start, tail=tail)
         return read_logs(reader, chosen, since=start, tail=tail, previous=previous)
@@ -364,13 +364,6 @@ class Deployment:
             raise ConfigError(f"{self.name} has no connection here: get it with provisioner.get({self.name!r})")
         return self._connection
 
-    def _containers(self, container: str | None, instance: str | None) -> tuple[Container, ...]:
-        """Return the containers of these names, each None meaning all."""
-        _check_known("instance", instance, [one.name for one in self.instances])
-        chosen = [one for each in self.instances if instance in {None, each.name} for one in each.containers]
-        _check_known("container", container, [one.name for one in chosen])
-        return tuple(one for one in chosen if container in {None, one.name})
-
     def __getstate__(self) -> tuple[Identity, Mapping[str, str]]:
         return self.identity, self.resources
 
@@ -379,9 +372,3 @@ class Deployment:
         object.__setattr__(self, "identity", identity)
         object.__setattr__(self, "resources", resources)
         object.__setattr__(self, "_connection", None)
-
-
-def _check_known(what: str, name: str | None, known: Sequence[str]) -> None:
-    if name is not None and name not in known:
-        existing = f"; existing {what}s: {', '.join(dict.fromkeys(known)) or 'none'}"
-        raise SpecError([SpecProblem(what, f"no {what} {name!r}{did_you_mean(name, known) or existing}")])

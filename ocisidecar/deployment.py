@@ -266,10 +266,9 @@ class Deployment:
         A name takes one query, after one list for each namespace where sidecars send it.
 
         Args:
-            query: a name such as `cpu`, `memory`, `ephemeral_storage`, `container_cpu`, or of a metric that the
-                deployment's sidecars send; or a query in Monitoring's language, e.g. `CpuUtilization[1m]{
-                resourceDisplayName =~ "$instances"}.mean()`, where `$instances` stands for the deployment's
-                instances, as in an `AlarmSpec`.
+            query: a name such as `cpu` or `container_cpu`, or of a metric that the sidecars send; or a query in
+                Monitoring's language, e.g. `CpuUtilization[1m]{resourceDisplayName =~ "$instances"}.mean()`, where
+                `$instances` stands for the deployment's instances, as in an `AlarmSpec`.
             namespace: in which to look for a metric with the dimension `deployment`, in place of the service's
                 and the sidecars' own; of a query, by default the service's.
             since: the beginning, at most 90 days ago.
@@ -291,8 +290,35 @@ class Deployment:
         )
         if query is None:
             return metrics.names()
-        start = start_of(since, reader.caller.clock)
-        return metrics.read(query, since=start, statistic=statistic, resolution=resolution)
+        return metrics.read(query, since=since, statistic=statistic, resolution=resolution)
+
+    def promql(
+        self,
+        query: str,
+        *,
+        since: Since = _LAST_HOUR,
+        resolution: str | None = None,
+        spec: DeploymentSpec | InstanceSpec | None = None,
+        cancel: Cancel | None = None,
+    ) -> Metrics:
+        """Return what the Prometheus of each instance answers, asked directly, as `verify()` does.
+
+        Args:
+            query: in PromQL, e.g. `rate(http_requests_total[5m])`.
+            since: the beginning.
+            resolution: distance between two datapoints, e.g. `15s`; by default what a chart can show.
+            spec: where Prometheus is protected: names a user for Grafana and the certificate.
+            cancel: cancels the calls.
+
+        Raises:
+            SpecError: Prometheus refuses the query.
+            ConfigError: no Prometheus can be reached from here; the reason of each instance is in it.
+        """
+        from ocisidecar.verify.prometheus_query import PrometheusReader
+
+        reader = self._connected.reader(self.name, cancel=cancel)
+        prometheus = PrometheusReader(reader, self.resources, self._connected.base_url, spec)
+        return prometheus.read(query, since=since, resolution=resolution)
 
     def start(
         self, *, instance: str | None = None, on_event: Handler | None = None, cancel: Cancel | None = None

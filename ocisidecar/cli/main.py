@@ -173,7 +173,7 @@ def _metrics(options: Options) -> int:
 
     target = _Target.read(options.target, options)
     with target.connect(options) as provisioner:
-        print_metrics(provisioner.get(target.name), options)
+        print_metrics(provisioner.get(target.name), target.spec, options)
     return ExitCode.OK
 
 

@@ -20,7 +20,7 @@ from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.spec.name_pattern import name_pattern
 from ocisidecar.spec.ready_alarms import INSTANCES, NATIVE_NAMESPACE
 from ocisidecar.spec.suggestions import did_you_mean
-from ocisidecar.timestamps import now
+from ocisidecar.timestamps import Since, now, start_of
 from ocisidecar.wire import Json, text
 
 _STATISTICS: Final[Mapping[str, str]] = {
@@ -110,14 +110,15 @@ class MetricReader:
             ]
         return MetricNames(self.reader.site.identity.name, tuple(found))
 
-    def read(self, query: str, *, since: datetime, statistic: str | None, resolution: str | None) -> Metrics:
+    def read(self, query: str, *, since: Since, statistic: str | None, resolution: str | None) -> Metrics:
         """Return the datapoints of a metric by its name, or of a query in Monitoring's language.
 
         Raises:
             SpecError: there is no such metric, or not this statistic or resolution of it.
         """
+        start = start_of(since, self.reader.caller.clock)
         if "[" not in query:
-            return self._read_named(query, since, statistic, resolution)
+            return self._read_named(query, start, statistic, resolution)
         if statistic is not None:
             raise SpecError([SpecProblem("statistic", "a query says it itself")])
         until, namespace = now(self.reader.caller.clock), self.namespace or NATIVE_NAMESPACE
@@ -125,12 +126,12 @@ class MetricReader:
             self.reader,
             query.replace(INSTANCES, self._pattern()) if INSTANCES in query else query,
             namespace=namespace,
-            since=since,
+            since=start,
             resource_group=self.resource_group,
             resolution=resolution,
         )
         note = "" if rows else f"the query finds none in {namespace} in this time"
-        return Metrics(name=query, resolution=resolution or "", since=since, until=until, rows=rows, note=note)
+        return Metrics(name=query, resolution=resolution or "", since=start, until=until, rows=rows, note=note)
 
     def _read_named(self, word: str, since: datetime, statistic: str | None, resolution: str | None) -> Metrics:
         name = self._native(word) or self._find(word)

@@ -27,7 +27,7 @@ _REQUESTS = 5
 NONCE = "ocisidecar-nonce"
 """Query parameter that marks a request, so that its line can be found in the app's log."""
 _UNENCRYPTED = "the password of {} would be sent unencrypted to {}: give Prometheus a certificate"
-_TRY_INSIDE = "run verify() where the instance can be reached: in its VCN, or through a bastion"
+_TRY_INSIDE = "run this where the instance can be reached: in its VCN, or through a bastion"
 
 
 def probe_app(instance: Instance, resolve_url: UrlResolver, open_ports: Collection[int], *, nonce: str) -> AppProbe:

@@ -187,13 +187,15 @@ class TestCommands:
         assert json.loads(run("metrics", "web", "--list", "--json")[1])["names"][0]["name"] == "cpu"
         assert run("metrics", "web", "--list", "--metric", "cpu")[::2] == (
             2,
-            "ocisidecar: --list shows all metrics: leave out --metric\n",
+            "ocisidecar: --list shows all metrics: leave out --metric and --promql\n",
         )
 
     @pytest.mark.parametrize(
         ("arguments", "said"),
         [
             (("--metric", "cpuu"), "--metric: no metric 'cpuu', did you mean 'cpu'?"),
+            (("--promql", "up"), "no Prometheus of web can be asked: web-0: its containers are simulated"),
+            (("--promql", "up", "--resolution", "7x"), "--resolution: must be 1s to 60s, "),
             (("--statistic", "maxx"), "--statistic: no statistic 'maxx', did you mean 'max'?"),
             (("--resolution", "7x"), "--resolution: must be 1m to 60m, 1h to 24h or 1d, got '7x'"),
         ],

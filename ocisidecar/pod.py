@@ -159,7 +159,7 @@ def _require_secrets(instance: InstanceSpec, contents: Mapping[str, bytes]) -> N
             f"a local pod cannot read the secret {content.secret_id}: pass its content in `secrets`",
         )
         for volume in instance.all_volumes
-        for path, content in volume.files.items()
+        for path, content in volume.files_with(instance.scrape_targets).items()
         if isinstance(content, SecretRef) and content.secret_id not in contents
     ]
     if faults:

@@ -184,8 +184,8 @@ class Assumptions:
         has_resource_id_claim: whether a resource principal's token contains its resource's OCID, in the claims
             `res_id` and `sub`.  UNCONFIRMED: Oracle's SDKs document `res_tenant` and `res_compartment`
             only.
-        dynamic_groups_match_tags: whether matching rules can compare the defined tags of container instances.
-            UNCONFIRMED: documented for compute instances; no live use is known for container instances.
+        dynamic_groups_match_tags: whether matching rules can compare the defined tags of container instances and of
+            management agents.  UNCONFIRMED: documented for compute instances; no live use is known for these.
         availability_of_limits: what get_resource_availability answers for the limits that exist: "known" numbers,
             "null" numbers, or "missing", which is a 404.  Source: oci.limits for the 404; null answers are on
             record.  UNCONFIRMED: which limits answer in which way.

@@ -13,6 +13,8 @@ from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.instance import DnsConfig, InstanceSpec, PlacementSpec, Port, RolloutSpec
 from ocisidecar.spec.logs import LoggingSpec
 from ocisidecar.spec.network import NetworkSpec
+from ocisidecar.spec.relabel import RelabelRule
+from ocisidecar.spec.response_file import AgentResponseFile
 from ocisidecar.spec.scrape import PrometheusConfig, ScrapeTarget
 from ocisidecar.spec.secret import ImagePullSecret, Plain, SecretRef
 from ocisidecar.spec.security import InstanceSecurityContext, SecurityContext, Statement
@@ -22,6 +24,7 @@ from ocisidecar.spec.volume import Mount, VolumeSpec
 
 __all__ = [
     "AccessSpec",
+    "AgentResponseFile",
     "AlarmSpec",
     "DeploymentSpec",
     "DnsConfig",
@@ -38,6 +41,7 @@ __all__ = [
     "Plain",
     "Port",
     "PrometheusConfig",
+    "RelabelRule",
     "RepositorySpec",
     "RolloutSpec",
     "ScrapeTarget",

@@ -13,6 +13,7 @@ from ocisidecar.spec.egress import EgressSpec
 from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.named_items import with_item, without_item
 from ocisidecar.spec.repr import ShortRepr
+from ocisidecar.spec.scrape import ScrapeTarget
 from ocisidecar.spec.secret import ImagePullSecret
 from ocisidecar.spec.security import InstanceSecurityContext, SecurityContext
 from ocisidecar.spec.sidecar import SidecarSpec
@@ -297,6 +298,11 @@ class InstanceSpec(ContainerFields):
     def containers(self) -> tuple[SidecarSpec, ...]:
         """The app and its sidecars."""
         return (self.app, *self.sidecars)
+
+    @property
+    def scrape_targets(self) -> tuple[tuple[str, ScrapeTarget], ...]:
+        """The names of its containers, each with one of its scrape targets."""
+        return tuple((container.name, target) for container in self.containers for target in container.scrape)
 
     @property
     def declared_volumes(self) -> tuple[VolumeSpec, ...]:

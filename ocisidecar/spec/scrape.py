@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from attrs import field, frozen
 
 from ocisidecar.spec.converters import as_tuple, same, text_map, texts
+from ocisidecar.spec.http_client import HttpClientFields, client_files, client_problems, client_settings
+from ocisidecar.spec.relabel import RelabelRule, chosen_by_name, regular_expression
 from ocisidecar.spec.repr import ShortRepr
-from ocisidecar.spec.validate.fields import PORT, between, matches, validated
+from ocisidecar.spec.secret import SecretRef
+from ocisidecar.spec.validate.fields import PORT, Problem, between, matches, validated
 
 SCRAPE_INTERVAL_VARIABLE = "OCISIDECAR_SCRAPE_INTERVAL"
 """A container with this variable gets the interval of the generated configuration of the Prometheus beside it."""
@@ -43,8 +46,15 @@ Source: Prometheus documentation, "Configuration", scrape_config.
 """
 
 
+_SECONDS = between(1, 3600, unit="s")
+
+
+def _relabel_rules(value: Sequence[RelabelRule]) -> tuple[RelabelRule, ...]:
+    return as_tuple(value, same)
+
+
 @frozen(repr=False)
-class ScrapeTarget(ShortRepr):
+class ScrapeTarget(HttpClientFields):
     """Metrics in Prometheus format that a container of the instance serves.
 
     Attributes:
@@ -54,6 +64,17 @@ class ScrapeTarget(ShortRepr):
         labels: put on every sample; `instance` replaces the label that Prometheus makes of the address.
         fallback_scrape_protocol: how an answer without a known Content-Type is read, which Prometheus 3 refuses
             otherwise.
+        scheme: a certificate rarely has the name 127.0.0.1, so https needs `server_name` or
+            `skip_verification`.
+        skip_verification: accept any certificate.  What answers at 127.0.0.1 is in the instance itself, where
+            nobody can listen who cannot also read the key.
+        interval_in_seconds: time between two scrapes; by default that of the configuration.
+        timeout_in_seconds: no longer than the interval; by default 10 s, or the interval if that is shorter.
+        keep_metrics: regular expressions of whole names: no other metrics are stored.
+        drop_metrics: regular expressions of whole names of metrics that are not stored.
+        metric_relabel: rules that are applied after these two.
+
+    The other fields are those of `HttpClientFields`.  All but port and labels are for a generated configuration.
     """
 
     port: int = field(metadata=validated(PORT))
@@ -66,6 +87,39 @@ class ScrapeTarget(ShortRepr):
         metadata=validated(names=(matches(r"[a-zA-Z_][a-zA-Z0-9_]*", "a label name"),)),
     )
     fallback_scrape_protocol: ScrapeProtocol = field(default="PrometheusText0.0.4", kw_only=True)
+    scheme: Literal["http", "https"] = field(default="http", kw_only=True)
+    skip_verification: bool = field(default=False, kw_only=True)
+    interval_in_seconds: int | None = field(default=None, kw_only=True, metadata=validated(_SECONDS))
+    timeout_in_seconds: int | None = field(default=None, kw_only=True, metadata=validated(_SECONDS))
+    keep_metrics: tuple[str, ...] = field(
+        default=(), kw_only=True, converter=texts, metadata=validated(each=(regular_expression,))
+    )
+    drop_metrics: tuple[str, ...] = field(
+        default=(), kw_only=True, converter=texts, metadata=validated(each=(regular_expression,))
+    )
+    metric_relabel: tuple[RelabelRule, ...] = field(default=(), kw_only=True, converter=_relabel_rules)
+
+    def contradictions(self) -> list[Problem]:
+        """Return what is wrong between fields, as pairs of field and message."""
+        found = list(client_problems(self, has_tls=self.scheme == "https"))
+        if self.skip_verification and self.scheme == "http":
+            found.append(("skip_verification", "is of a certificate, and http has none: use https"))
+        if self.skip_verification and not (self.certificate_authority is self.server_name is None):
+            found.append(("skip_verification", "cannot be given together with what would be verified"))
+        if self.interval_in_seconds is not None:
+            found += self.too_slow(self.interval_in_seconds)
+        return found
+
+    def too_slow(self, interval_in_seconds: int) -> list[Problem]:
+        """Return the problem of a timeout that is longer than this interval."""
+        timeout = self.timeout_in_seconds
+        if timeout is None or timeout <= interval_in_seconds:
+            return []
+        return [("timeout_in_seconds", f"must not exceed the interval, {interval_in_seconds} s, got {timeout}")]
+
+
+Targets: TypeAlias = Sequence[tuple[str, ScrapeTarget]]
+"""Names of containers, each with one of its targets."""
 
 
 @frozen(repr=False)
@@ -77,9 +131,7 @@ class PrometheusConfig(ShortRepr):
         remote_write: URLs that receive every sample; without credentials, because the file is not secret.
     """
 
-    scrape_interval_in_seconds: int = field(
-        default=15, kw_only=True, metadata=validated(between(1, 3600, unit="s"))
-    )
+    scrape_interval_in_seconds: int = field(default=15, kw_only=True, metadata=validated(_SECONDS))
     remote_write: tuple[str, ...] = field(
         default=(),
         kw_only=True,
@@ -89,7 +141,7 @@ class PrometheusConfig(ShortRepr):
 
     def render(
         self,
-        targets: Iterable[tuple[str, ScrapeTarget]],
+        targets: Targets,
         *,
         labels: Mapping[str, str],
         receive_ports: Iterable[str] = (),
@@ -112,6 +164,13 @@ class PrometheusConfig(ShortRepr):
             document["remote_write"] = writes
         return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
+    def files(self, targets: Targets) -> Mapping[str, bytes | SecretRef]:
+        """Return the files that the configuration refers to, below its directory."""
+        found: dict[str, bytes | SecretRef] = {}
+        for name, _, target in _named(targets):
+            found |= client_files(target, name)
+        return found
+
 
 def as_scrape_targets(value: ScrapeTarget | Sequence[ScrapeTarget] | None) -> tuple[ScrapeTarget, ...]:
     """Normalise the argument `scrape`: None, one target or several."""
@@ -120,12 +179,18 @@ def as_scrape_targets(value: ScrapeTarget | Sequence[ScrapeTarget] | None) -> tu
     return (value,) if isinstance(value, ScrapeTarget) else as_tuple(value, same)
 
 
-def _jobs(targets: Iterable[tuple[str, ScrapeTarget]]) -> Iterable[Mapping[str, object]]:
+def _named(targets: Targets) -> Iterator[tuple[str, str, ScrapeTarget]]:
+    """Yield the name of each target's job, which no other has, with container and target."""
     jobs_of: dict[str, int] = {}
     for container, target in targets:
         number = jobs_of[container] = jobs_of.get(container, 0) + 1
+        yield container if number == 1 else f"{container}-{number}", container, target
+
+
+def _jobs(targets: Targets) -> Iterator[Mapping[str, object]]:
+    for name, container, target in _named(targets):
         job: dict[str, object] = {
-            "job_name": container if number == 1 else f"{container}-{number}",
+            "job_name": name,
             "metrics_path": target.path,
             "fallback_scrape_protocol": target.fallback_scrape_protocol,
             "static_configs": [
@@ -134,7 +199,22 @@ def _jobs(targets: Iterable[tuple[str, ScrapeTarget]]) -> Iterable[Mapping[str, 
                     "labels": {"container": container, **dict(sorted(target.labels.items()))},
                 }
             ],
+            **client_settings(target, name),
         }
+        if target.scheme != "http":
+            job["scheme"] = target.scheme
+        if target.skip_verification:
+            job["tls_config"] = {"insecure_skip_verify": True}
+        for key, seconds in (
+            ("scrape_interval", target.interval_in_seconds),
+            ("scrape_timeout", target.timeout_in_seconds),
+        ):
+            if seconds is not None:
+                job[key] = f"{seconds}s"
         if target.parameters:
             job["params"] = {name: [value] for name, value in sorted(target.parameters.items())}
+        rules = chosen_by_name(target.keep_metrics, target.drop_metrics)
+        rules += [rule.render() for rule in target.metric_relabel]
+        if rules:
+            job["metric_relabel_configs"] = rules
         yield job

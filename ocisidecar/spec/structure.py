@@ -29,6 +29,7 @@ from ocisidecar.spec.positions import Origin
 from ocisidecar.spec.preset_registry import find_preset, preset_names
 from ocisidecar.spec.ready_alarms import READY
 from ocisidecar.spec.repr import default_of
+from ocisidecar.spec.response_file import AgentResponseFile
 from ocisidecar.spec.scrape import PrometheusConfig
 from ocisidecar.spec.secret import Plain, SecretRef
 from ocisidecar.spec.sidecar import SidecarSpec
@@ -146,12 +147,13 @@ def _structuring(directory: Path) -> Converter:
         (lambda _: True, _unchanged),
         (has, partial(_part, converter)),
         (lambda hint: hint is SidecarSpec, partial(_sidecar, converter)),
+        (lambda hint: hint is SecretRef, partial(_secret, converter)),
         (lambda hint: hint is Mount, partial(_mount, converter)),
         (lambda hint: get_origin(hint) in {tuple, Sequence}, partial(_sequence, converter)),
         (lambda hint: get_origin(hint) is Mapping, partial(_mapping, converter)),
         (_is_text_or_part, partial(_text_or_part, converter)),
         (lambda hint: AlarmSpec in get_args(hint), partial(_alarm, converter)),
-        (lambda hint: set(get_args(hint)) == {str, SecretRef}, partial(_subscriber, converter)),
+        (lambda hint: set(get_args(hint)) == {str, SecretRef}, partial(_text_or_secret, converter)),
         (lambda hint: Plain in get_args(hint), _environment_value),
         (lambda hint: PrometheusConfig in get_args(hint), partial(_content, converter, directory)),
         (lambda hint: NoneType in get_args(hint), partial(_optional, converter)),
@@ -285,7 +287,12 @@ def _alarm(converter: Converter, value: Any, hint: Any) -> Any:
     return value if value in get_args(get_args(hint)[1]) else converter.structure(value, AlarmSpec)
 
 
-def _subscriber(converter: Converter, value: Any, _: Any) -> Any:
+def _secret(converter: Converter, value: Any, cls: type) -> Any:
+    word, inner = _only_item(value)
+    return _at(word, lambda: converter.structure(inner, cls)) if word == "secret" else _part(converter, value, cls)
+
+
+def _text_or_secret(converter: Converter, value: Any, _: Any) -> Any:
     word, inner = _only_item(value)
     return _at(word, lambda: converter.structure(inner, SecretRef)) if word == "secret" else value
 
@@ -298,6 +305,8 @@ def _content(converter: Converter, directory: Path, value: Any, _: Any) -> Any:
         return _at(word, lambda: converter.structure(inner, SecretRef))
     if word == "prometheus":
         return _at(word, lambda: converter.structure(inner, PrometheusConfig))
+    if word == "agent_response_file":
+        return _at(word, lambda: converter.structure(inner, AgentResponseFile))
     if word == "base64":
         try:
             return base64.b64decode(str(inner), validate=True)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final, Literal, TypeAlias, cast
 
 from attrs import field, frozen
 
 from ocisidecar.spec.converters import as_dict, same
 from ocisidecar.spec.repr import ShortRepr, names_only
-from ocisidecar.spec.scrape import PrometheusConfig
+from ocisidecar.spec.response_file import AgentResponseFile
+from ocisidecar.spec.scrape import PrometheusConfig, Targets
 from ocisidecar.spec.secret import SecretRef
 from ocisidecar.spec.validate.fields import RESOURCE_NAME, Problem, ocid, relative_path, validated
 
-FileContent: TypeAlias = str | bytes | Path | SecretRef | PrometheusConfig
+FileContent: TypeAlias = str | bytes | Path | SecretRef | PrometheusConfig | AgentResponseFile
 """Text is stored in UTF-8; a path is read at once, relative to the working directory."""
 
-StoredContent: TypeAlias = bytes | Path | SecretRef | PrometheusConfig
+StoredContent: TypeAlias = bytes | Path | SecretRef | PrometheusConfig | AgentResponseFile
 """As kept in a spec; a path only where the file could not be read, which validation reports."""
 
 HALF_A_PAIR: Final = "certificate and private_key: give both, or neither"
@@ -122,6 +123,19 @@ class VolumeSpec(ShortRepr):
             is_encrypted_in_transit=is_encrypted_in_transit,
             subnet_id=subnet_id,
         )
+
+    def files_with(self, targets: Targets) -> Mapping[str, StoredContent]:
+        """Return the files, and beside a generated configuration those that it refers to.
+
+        `targets` are pairs of container name and scrape target.
+        """
+        generated = {
+            str(PurePosixPath(path).parent / name): content
+            for path, config in self.files.items()
+            if isinstance(config, PrometheusConfig)
+            for name, content in config.files(targets).items()
+        }
+        return {**generated, **self.files}
 
     def contradictions(self) -> list[Problem]:
         """Return what is wrong between fields, as pairs of field and message."""

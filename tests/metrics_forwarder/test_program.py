@@ -109,6 +109,7 @@ def test_bodies_come_in_chunks_and_are_bounded(tenancy, start_forwarder, start_m
     assert tenancy.points("up") == [(start_ms, 1.0)]
 
 
+@pytest.mark.parametrize("keeps_repeated", [False])
 def test_a_killed_forwarder_has_lost_nothing_that_it_answered(tenancy, start_forwarder, start_ms):
     """After a SIGKILL the next start continues with counters, minutes and datapoints as they were."""
     forwarder = start_forwarder()

@@ -443,6 +443,24 @@ def test_prometheus_writes_to_the_metrics_forwarder_beside_it():
     assert "remote_write" not in json.loads(data_of(composed(WEB), "prometheus.yml"))
 
 
+def test_the_credentials_of_scrapes_are_files_beside_the_configuration():
+    """The secret of a target is a reference in the body, a new version is another digest, and no text has it."""
+
+    def made(version: int) -> Composed:
+        target = ScrapeTarget(
+            8080, username="ops", password=SecretRef("ocid1.vaultsecret.oc1.fra.a", version=version)
+        )
+        return composed(InstanceSpec("web", image_url="a:1", scrape=target, sidecars=[SidecarSpec.prometheus()]))
+
+    (volume,) = [one for one in made(1).body["volumes"] if one["name"] == "prometheus-config"]
+    (file,) = [one for one in volume["configs"] if one["fileName"] == "web.password"]
+    assert file["path"] == "ocisidecar"
+    assert file["data"] == Ref(Key("secret", "ocid1.vaultsecret.oc1.fra.a"), "1")
+    assert "password_file" in data_of(made(1), "prometheus.yml")
+    assert "vaultsecret" not in data_of(made(1), "prometheus.yml")
+    assert made(1).sections["config"] != made(2).sections["config"]
+
+
 def test_the_budget_of_metrics_is_a_fact():
     """A plan shows how many streams and datapoints a minute the forwarder sends at most."""
     forwarder = SidecarSpec.metrics_forwarder(max_streams=300, interval_in_seconds=120)
@@ -501,7 +519,7 @@ def test_bodies_are_what_the_sdk_declares(spec: DeploymentSpec):
 @laws
 @given(deployments())
 def test_references_are_to_known_kinds(spec: DeploymentSpec):
-    """The body of any valid spec refers to subnets, security groups, logs and vault secrets only."""
+    """The body of any valid spec refers to subnets, groups, logs, vault secrets and response files only."""
     for instance in spec.instances:
         kinds = {ref.key.kind for ref in references(compose(spec, instance, replica=0).body)}
-        assert kinds <= {"subnet", "network-security-group", "log", "secret"}
+        assert kinds <= {"subnet", "network-security-group", "log", "secret", "response-file"}

@@ -177,6 +177,11 @@ def _relabel(rule: Section, steps: Steps, version: Version) -> Iterator[Fault]:
         yield (*steps, "regex"), f"is no regular expression of Prometheus: it {problem}"
 
 
+def relabel_faults(rule: Section) -> Iterator[Fault]:
+    """Yield what the known version refuses in one relabelling rule."""
+    yield from _relabel(rule, (), Version(is_known=True))
+
+
 def _forbidden(action: str) -> frozenset[str]:
     if action in {"labeldrop", "labelkeep"}:
         return _RELABEL - {"regex", "action", "separator", "replacement"}

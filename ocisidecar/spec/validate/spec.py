@@ -35,6 +35,7 @@ from ocisidecar.spec.validate.paths import below
 from ocisidecar.spec.validate.place import Place, place_problems
 from ocisidecar.spec.validate.prometheus import prometheus_problems
 from ocisidecar.spec.validate.readers import reader_problems
+from ocisidecar.spec.validate.scrape import scrape_problems
 from ocisidecar.spec.validate.secrets import secret_problems
 from ocisidecar.spec.validate.types import REPORTED, elements_of, parts_of, type_problems
 
@@ -126,6 +127,7 @@ def _problems(spec: DeploymentSpec, *, need_prefix: bool) -> Iterator[Problem]:
             yield from below(path, instance_problems(instance, audience))
             yield from below(path, capacity_problems(instance))
             yield from below(path, prometheus_problems(instance))
+            yield from below(path, scrape_problems(instance))
             yield from below(path, reader_problems(instance, audience))
             yield from below(path, image_problems(instance, audience) if need_prefix else ())
             yield from below(path, () if wrong else membership_problems(instance, spec, audience))

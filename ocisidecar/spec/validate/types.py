@@ -13,6 +13,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from attrs import Attribute, fields, has, resolve_types
 
 from ocisidecar.spec.as_written import Interpolated, Unmade, Word
+from ocisidecar.spec.response_file import AgentResponseFile
 from ocisidecar.spec.scrape import PrometheusConfig
 from ocisidecar.spec.secret import Plain, SecretRef
 from ocisidecar.spec.suggestions import did_you_mean
@@ -43,6 +44,7 @@ _WORDS_IN_FILES: Mapping[Any, str] = {
     Ref: "{ref: log/<name>}",
     SecretRef: "{secret: …}",
     PrometheusConfig: "{prometheus: …}",
+    AgentResponseFile: "{agent_response_file: {}}",
 }
 _GIVEN_IN_FILES: Mapping[type, str] = {
     bool: "a boolean",
@@ -166,7 +168,7 @@ def _word(kind: Any, arguments: tuple[Any, ...], audience: Audience) -> str:
 
 def _part(cls: Any) -> str:
     """Return how a spec file writes a part: by one of its forms, or by its fields."""
-    hints = {one.name: one.type for one in fields(resolve_types(cls))}
+    hints = {one.name: one.type for one in _ordered_fields(cls)}
     forms = get_args(hints.get("kind"))
     return "one of " + ", ".join(forms) if forms else f"a mapping with keys such as {', '.join([*hints][:3])}"
 
@@ -185,7 +187,12 @@ def _given(value: object, hint: Any, audience: Audience, *, is_shown: bool) -> s
 
 def _starts_with_number(kind: Any) -> bool:
     """Return whether a number alone means this part, as in `ports: [80]`."""
-    return has(kind) and next(iter(fields(resolve_types(kind)))).type is int
+    return has(kind) and _ordered_fields(kind)[0].type is int
+
+
+def _ordered_fields(cls: Any) -> list[Attribute[Any]]:
+    """Return the fields of a class in the order of its arguments."""
+    return sorted(fields(resolve_types(cls)), key=lambda one: bool(one.kw_only))
 
 
 def word_for(value: object) -> str:

@@ -21,6 +21,8 @@ _OWN: Final = frozenset(
     {"deployment", "container_instance", "resourceDisplayName", "container", "containerDisplayName"}
 )
 """Dimensions that the beginning of a label says."""
+_OF_RESOURCE: Final = frozenset({"resourceId", "containerOCID", "availabilityDomain", "faultDomain"})
+"""Dimensions that say which resource an instance or a container is, for those whose names do not."""
 
 
 def metrics_page(metrics: Metrics) -> Page:
@@ -127,15 +129,27 @@ def _texts(series: Sequence[Sequence[MetricRow]], unit: str) -> Iterator[str]:
         yield f"last {last}  mean {mean}  max {most}"
 
 
-def _labels(series: Sequence[Sequence[MetricRow]]) -> Iterator[str]:
-    """Yield for each instance and container, and the dimensions that tell some of them apart."""
+def _labels(series: Sequence[Sequence[MetricRow]]) -> list[str]:
+    """Return for each instance and container, and as many dimensions as tell them all apart."""
     firsts = [rows[0] for rows in series]
     every = {key for row in firsts for key in row.dimensions} - _OWN
     telling = sorted(key for key in every if len({row.dimensions.get(key) for row in firsts}) > 1)
-    for row in firsts:
-        place = "/".join(one for one in (row.instance, row.container) if one)
-        others = [f"{key}={row.dimensions[key]}" for key in telling if key in row.dimensions]
-        yield " ".join(one for one in (place, *others) if one) or row.name
+    others = [key for key in telling if key not in _OF_RESOURCE]
+    for keys in ([], others, telling):
+        labels = [_label(row, keys) for row in firsts]
+        if len(set(labels)) == len(labels):
+            break
+    return labels
+
+
+def _label(row: MetricRow, keys: Sequence[str]) -> str:
+    place = "/".join(one for one in (row.instance, row.container) if one)
+    others = [f"{key}={_short(row.dimensions[key])}" for key in keys if key in row.dimensions]
+    return " ".join(one for one in (place, *others) if one) or row.name
+
+
+def _short(value: str) -> str:
+    return f"…{value[-6:]}" if value.startswith("ocid1.") else value
 
 
 def _format(unit: str) -> Callable[[float], str]:

@@ -142,6 +142,28 @@ def test_labels_name_what_tells_streams_apart():
     assert "job" not in text
 
 
+def test_labels_are_no_longer_than_needed():
+    """Where instance and container tell streams apart no other dimension is in the label."""
+    rows = [
+        row(0, 1.0, resourceDisplayName=name, resourceId=f"ocid1.computecontainerinstance.oc1..{name}")
+        for name in ("web-0", "web-1")
+    ]
+    text = str(metrics(*rows))
+    assert re.search(r"^ +web-0  ▁ +last", text, re.MULTILINE)
+    assert "ocid1" not in text
+
+
+def test_instances_of_one_name_are_told_apart_by_the_ends_of_their_ocids():
+    """OCIDs are in a label only where nothing else tells the streams apart, and then only their ends."""
+    rows = [
+        row(0, 1.0, resourceDisplayName="web-0", faultDomain="FD-1", resourceId=f"ocid1.x.oc1.eu-frankfurt-1.{end}")
+        for end in ("aaaaaaaaaaaaaabbbbbb", "aaaaaaaaaaaaaacccccc")
+    ]
+    text = str(metrics(*rows))
+    assert "web-0 resourceId=…bbbbbb " in text
+    assert "web-0 resourceId=…cccccc " in text
+
+
 def test_many_streams_are_cut():
     """Of many streams the first are shown, and the rest is counted."""
     text = str(metrics(*(row(0, 1.0, resourceDisplayName=f"web-{number:02}") for number in range(30))))

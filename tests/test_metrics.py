@@ -222,6 +222,15 @@ class TestRows:
         with pytest.raises(ServiceCallError, match="summarize_metrics_data: 404"):
             world.deployment.metrics("cpu")
 
+    def test_odd_datapoints(self, world, emulator):
+        """What is no number is left out."""
+        values = {"2026-03-01T10:00:00Z": 1.5, "2026-03-01T10:01:00Z": None, "2026-03-01T10:02:00Z": float("nan")}
+        points = [{"timestamp": time, "value": value} for time, value in values.items()]
+        stream = {"namespace": "n", "name": "CpuUtilization", "dimensions": {}, "aggregatedDatapoints": points}
+        emulator.inject(Fault.malformed("summarize_metrics_data", json.dumps([stream])))
+        (row,) = world.deployment.metrics("cpu")
+        assert (row.time, row.value) == (datetime(2026, 3, 1, 10, tzinfo=UTC), 1.5)
+
 
 class TestNothingFound:
     """No datapoints: the value says why."""

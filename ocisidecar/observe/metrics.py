@@ -6,6 +6,8 @@ Source: oci.monitoring.MonitoringClient.summarize_metrics_data and oci.monitorin
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from importlib import import_module
@@ -97,7 +99,7 @@ class Metrics(Sequence[MetricRow]):
         for row in self.rows:
             key = (row.instance, row.container, row.namespace, row.name, *sorted(row.dimensions.items()))
             found.setdefault(key, []).append(row)
-        return tuple(tuple(found[key]) for key in sorted(found, key=str))
+        return tuple(tuple(found[key]) for key in sorted(found, key=_natural_order))
 
     def to_dict(self) -> dict[str, object]:
         """Return everything as plain data, times in RFC 3339."""
@@ -221,6 +223,12 @@ class MetricNames(Sequence[MetricName]):
         return metric_names_html(self)
 
 
+def _natural_order(key: tuple[object, ...]) -> list[tuple[int, str]]:
+    """Return what sorts `web-2` before `web-10`."""
+    parts = re.split(r"([0-9]+)", str(key))
+    return [(int(part), "") if position % 2 else (-1, part) for position, part in enumerate(parts)]
+
+
 def read_metrics(
     reader: DeploymentReader,
     query: str,
@@ -248,7 +256,7 @@ def read_metrics(
 def _rows(stream: Mapping[str, Json]) -> Iterator[MetricRow]:
     for point in objects(stream.get("aggregatedDatapoints")):
         value = point.get("value")
-        if isinstance(value, int | float):
+        if isinstance(value, int | float) and math.isfinite(value):
             yield MetricRow(
                 time=datetime.fromisoformat(text(point, "timestamp")),
                 namespace=text(stream, "namespace"),

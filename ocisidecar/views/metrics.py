@@ -96,7 +96,7 @@ def _curve(rows: Sequence[MetricRow], metrics: Metrics, low: float, high: float)
     found: list[float | None] = [None] * columns
     for row in rows:
         column = min(max(int((row.time - metrics.since) / span), 0), columns - 1)
-        height = (row.value - low) / (high - low)
+        height = (row.value / 2 - low / 2) / (high / 2 - low / 2)  # halves: no difference of floats is too large
         before = found[column]
         found[column] = height if before is None else max(before, height)
     return tuple(found)

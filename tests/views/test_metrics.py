@@ -177,6 +177,20 @@ def test_negative_and_equal_values_have_a_scale():
     assert "from -4 to 0" in str(metrics(row(0, -4.0), unit=""))
 
 
+def test_the_largest_numbers_have_a_scale():
+    """The largest and the smallest float are drawn in one chart."""
+    text = str(
+        metrics(row(0, 1.7e308, resourceDisplayName="a"), row(0, -1.7e308, resourceDisplayName="b"), unit="")
+    )
+    assert re.search(r"a  █.*\n +b  ▁", text)
+
+
+def test_instances_are_in_the_order_of_their_numbers():
+    """The second instance stands before the tenth."""
+    text = str(metrics(row(0, 1.0, resourceDisplayName="web-10"), row(0, 1.0, resourceDisplayName="web-2")))
+    assert text.index("web-2") < text.index("web-10")
+
+
 def test_without_datapoints_the_reason_is_shown():
     """The heading stays, and the reason is the last line."""
     lines = str(metrics(note="nothing sends it")).splitlines()

@@ -47,8 +47,6 @@ _NOUNS_WITH_STATE = frozenset(
         "dynamic_group",
         "internet_gateway",
         "log",
-        "management_agent",
-        "management_agent_install_key",
         "nat_gateway",
         "network_security_group",
         "policy",

@@ -14,6 +14,7 @@ from ocisidecar.spec.instance import DnsConfig, InstanceSpec, PlacementSpec, Por
 from ocisidecar.spec.logs import LoggingSpec
 from ocisidecar.spec.network import NetworkSpec
 from ocisidecar.spec.relabel import RelabelRule
+from ocisidecar.spec.rules import AlertingRule, RecordingRule
 from ocisidecar.spec.scrape import PrometheusConfig, ScrapeTarget
 from ocisidecar.spec.secret import ImagePullSecret, Plain, SecretRef
 from ocisidecar.spec.security import InstanceSecurityContext, SecurityContext, Statement
@@ -24,6 +25,7 @@ from ocisidecar.spec.volume import Mount, VolumeSpec
 __all__ = [
     "AccessSpec",
     "AlarmSpec",
+    "AlertingRule",
     "DeploymentSpec",
     "DnsConfig",
     "EgressRule",
@@ -39,6 +41,7 @@ __all__ = [
     "Plain",
     "Port",
     "PrometheusConfig",
+    "RecordingRule",
     "RelabelRule",
     "RepositorySpec",
     "RolloutSpec",

@@ -86,6 +86,7 @@ from ocisidecar.spec import Port as Port
 from ocisidecar.spec import PrometheusConfig as PrometheusConfig
 from ocisidecar.spec import RecordingRule as RecordingRule
 from ocisidecar.spec import RelabelRule as RelabelRule
+from ocisidecar.spec import RemoteWrite as RemoteWrite
 from ocisidecar.spec import RepositorySpec as RepositorySpec
 from ocisidecar.spec import RolloutSpec as RolloutSpec
 from ocisidecar.spec import ScrapeTarget as ScrapeTarget

@@ -14,6 +14,7 @@ from ocisidecar.spec.instance import DnsConfig, InstanceSpec, PlacementSpec, Por
 from ocisidecar.spec.logs import LoggingSpec
 from ocisidecar.spec.network import NetworkSpec
 from ocisidecar.spec.relabel import RelabelRule
+from ocisidecar.spec.remote_write import RemoteWrite
 from ocisidecar.spec.rules import AlertingRule, RecordingRule
 from ocisidecar.spec.scrape import PrometheusConfig, ScrapeTarget
 from ocisidecar.spec.secret import ImagePullSecret, Plain, SecretRef
@@ -43,6 +44,7 @@ __all__ = [
     "PrometheusConfig",
     "RecordingRule",
     "RelabelRule",
+    "RemoteWrite",
     "RepositorySpec",
     "RolloutSpec",
     "ScrapeTarget",

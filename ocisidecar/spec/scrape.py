@@ -17,6 +17,7 @@ from ocisidecar.spec.http_client import (
     client_settings,
 )
 from ocisidecar.spec.relabel import RelabelRule, chosen_by_name, regular_expression
+from ocisidecar.spec.remote_write import REMOTE_URL, RemoteWrite, files_name
 from ocisidecar.spec.repr import ShortRepr
 from ocisidecar.spec.rules import LABEL_NAME, Rule, rule_file
 from ocisidecar.spec.secret import SecretRef
@@ -54,6 +55,10 @@ Source: Prometheus documentation, "Configuration", scrape_config.
 
 
 _SECONDS = between(1, 3600, unit="s")
+
+
+def _receivers(value: Sequence[str | RemoteWrite]) -> tuple[str | RemoteWrite, ...]:
+    return as_tuple(value, same)
 
 
 def _rules(value: Sequence[Rule]) -> tuple[Rule, ...]:
@@ -141,23 +146,24 @@ class PrometheusConfig(ShortRepr):
 
     Attributes:
         scrape_interval_in_seconds: time between two scrapes of a target, and between two evaluations of the rules.
-        remote_write: URLs that receive every sample; without credentials, because the file is not secret.
+        remote_write: what receives every sample: URLs without credentials, or `RemoteWrite`s.
         rules: are written to a file beside this one.
         rule_files: your own files with rules, below the directory of this one.
     """
 
     scrape_interval_in_seconds: int = field(default=15, kw_only=True, metadata=validated(_SECONDS))
-    remote_write: tuple[str, ...] = field(
-        default=(),
-        kw_only=True,
-        converter=texts,
-        metadata=validated(each=(matches(r"https?://[^\s@]+", "an http or https URL without user and password"),)),
+    remote_write: tuple[str | RemoteWrite, ...] = field(
+        default=(), kw_only=True, converter=_receivers, metadata=validated(each=(REMOTE_URL,))
     )
-
     rules: tuple[Rule, ...] = field(default=(), kw_only=True, converter=_rules)
     rule_files: tuple[str, ...] = field(
         default=(), kw_only=True, converter=texts, metadata=validated(each=(relative_path,))
     )
+
+    @property
+    def receivers(self) -> tuple[RemoteWrite, ...]:
+        """What `remote_write` says, in one form."""
+        return tuple(RemoteWrite(one) if isinstance(one, str) else one for one in self.remote_write)
 
     def render(
         self,
@@ -185,7 +191,7 @@ class PrometheusConfig(ShortRepr):
         managers = [f"127.0.0.1:{port}" for port in alertmanager_ports]
         if managers:
             document["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": managers}]}]}
-        writes: list[object] = [{"url": url} for url in self.remote_write]
+        writes: list[object] = [one.render(number) for number, one in enumerate(self.receivers, 1)]
         writes += [
             {"url": f"http://127.0.0.1:{port}/api/v1/write", "queue_config": _SMALL_QUEUE} for port in receive_ports
         ]
@@ -198,6 +204,8 @@ class PrometheusConfig(ShortRepr):
         found: dict[str, bytes | SecretRef] = {_RULES: rule_file(self.rules)} if self.rules else {}
         for name, _, target in _named(targets):
             found |= client_files(target, name)
+        for number, receiver in enumerate(self.receivers, 1):
+            found |= client_files(receiver, files_name(number))
         return found
 
 

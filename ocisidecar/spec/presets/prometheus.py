@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from ocisidecar.spec.health import HealthCheck
+from ocisidecar.spec.remote_write import RemoteWrite
 from ocisidecar.spec.rules import Rule
 from ocisidecar.spec.scrape import PrometheusConfig, ScrapeTarget
 from ocisidecar.spec.security import SecurityContext
@@ -29,7 +30,7 @@ def prometheus(
     image_url: str | None = None,
     config: FileContent | None = None,
     scrape_interval_in_seconds: int = 15,
-    remote_write: Sequence[str] = (),
+    remote_write: Sequence[str | RemoteWrite] = (),
     rules: Sequence[Rule] = (),
     rule_files: Mapping[str, FileContent] | None = None,
     retention_size_in_gbs: int = 4,
@@ -44,7 +45,7 @@ def prometheus(
         image_url: an image with the same command line instead of the pinned official one: Prometheus 3.
         config: your own `prometheus.yml` instead of the generated one; the next three arguments then mean nothing.
         scrape_interval_in_seconds: time between two scrapes of a target.
-        remote_write: URLs that receive every sample, without credentials; for those write your own `config`.
+        remote_write: what receives every sample: URLs without credentials, or `RemoteWrite`s.
         rules: series to compute and conditions to watch; of alerts an Alertmanager in the instance is told.
         rule_files: name → your own file with rules, in Prometheus' form.
         retention_size_in_gbs: GB that samples and the write-ahead log take, of the instance's 15 GB; 1 GB more is

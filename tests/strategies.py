@@ -141,6 +141,8 @@ PRESETS = (
     SidecarSpec.mysql_exporter(my_cnf="[client]\npassword=x\n"),
     SidecarSpec.blackbox_exporter(),
     SidecarSpec.cadvisor(),
+    SidecarSpec.alertmanager(webhook=SecretRef("ocid1.vaultsecret.oc1.fra.hook")),
+    SidecarSpec.statsd_exporter(mapping="mappings: []\n"),
 )
 
 

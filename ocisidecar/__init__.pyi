@@ -67,6 +67,7 @@ from ocisidecar.plan.plan import Step as Step
 from ocisidecar.provisioner import Provisioner as Provisioner
 from ocisidecar.settings import Settings as Settings
 from ocisidecar.spec import AccessSpec as AccessSpec
+from ocisidecar.spec import AgentResponseFile as AgentResponseFile
 from ocisidecar.spec import AlarmSpec as AlarmSpec
 from ocisidecar.spec import AlertingRule as AlertingRule
 from ocisidecar.spec import DeploymentSpec as DeploymentSpec

@@ -11,6 +11,14 @@ Since = datetime | timedelta
 """A point in time with a time zone, or a duration before now."""
 
 
+def from_epoch(seconds: float) -> datetime | None:
+    """Return a point in time of a response or a token, in UTC; None for a number that is none."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
 def now(clock: Clock) -> datetime:
     """Return the clock's time in UTC."""
     return datetime.fromtimestamp(clock.time(), UTC)

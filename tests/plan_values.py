@@ -86,7 +86,7 @@ def live(
         live_id(made.key, number),
         STATES[phase],
         phase,
-        {**body, "freeformTags": all_tags, **(shows or {})},
+        {**body, **made.minimums, "freeformTags": all_tags, **(shows or {})},
         f"2026-01-01T00:00:0{number}Z",
     )
 

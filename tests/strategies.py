@@ -131,7 +131,7 @@ def volumes(name: str) -> st.SearchStrategy[VolumeSpec]:
 
 PRESETS = (
     SidecarSpec.prometheus(),
-    SidecarSpec.management_agent(response_file=SecretRef("ocid1.vaultsecret.oc1.fra.key")),
+    SidecarSpec.management_agent(),
     SidecarSpec.log_forwarder(),
     SidecarSpec.grafana(),
     SidecarSpec.node_exporter(),

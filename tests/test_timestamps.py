@@ -8,7 +8,7 @@ import pytest
 
 from ocisidecar.clock import VirtualClock
 from ocisidecar.errors import SpecError
-from ocisidecar.timestamps import now, rfc3339, start_of
+from ocisidecar.timestamps import from_epoch, now, rfc3339, start_of
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -39,3 +39,10 @@ def test_a_time_without_a_time_zone_is_an_error(clock):
     """A naive datetime raises SpecError for `since`, because guessing its zone could be off by hours."""
     with pytest.raises(SpecError, match="since: must have a time zone"):
         start_of(datetime(2026, 3, 1), clock)  # noqa: DTZ001 - that is the mistake
+
+
+@pytest.mark.parametrize("seconds", [1e300, -1e300, float("inf"), float("nan"), 10**400, -(2**63)])
+def test_a_number_that_is_no_time(seconds):
+    """A number outside of the calendar, which only a broken service sends, is no time instead of an error."""
+    assert from_epoch(seconds) is None
+    assert from_epoch(0.5).isoformat() == "1970-01-01T00:00:00.500000+00:00"

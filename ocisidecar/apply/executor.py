@@ -18,7 +18,9 @@ from graphlib import TopologicalSorter
 from attrs import define, evolve, field
 
 from ocisidecar.apply.failures import out_of_capacity, resource_failed, timed_out, unhealthy
+from ocisidecar.apply.leftovers import remove_leftovers
 from ocisidecar.apply.limits import Limits
+from ocisidecar.apply.lookups import lookup_of
 from ocisidecar.apply.messages import Message, Performed, Polled, Retried, Wake
 from ocisidecar.apply.obstacles import Postponed, carry_out
 from ocisidecar.apply.outcome import Outcome
@@ -31,13 +33,12 @@ from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Caller, Session
 from ocisidecar.errors import Cancelled, OciSidecarError
 from ocisidecar.observe.own_writes import OwnWrites
-from ocisidecar.observe.vault_secrets import read_secret
 from ocisidecar.plan.plan import Action, Goal, Operation, OperationId, Plan
 from ocisidecar.resources.capabilities import CompletedWhenReady
 from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS
-from ocisidecar.state.desired import VAULT_SECRET, Desired, HealthCriteria
-from ocisidecar.state.observed import Live, Phase, value_of
+from ocisidecar.state.desired import Desired, HealthCriteria
+from ocisidecar.state.observed import Live, Phase
 from ocisidecar.wire import Key, Ref
 
 _IDLE_SECONDS = 3600.0
@@ -101,6 +102,8 @@ class Executor:
             raise
         finally:
             self.cancel.forget(self._wake)
+        done = [(plan, site) for plan, site in self.plans if plan.name not in self._causes]
+        self._causes.update(remove_leftovers(done, self.session.caller(self.cancel)))
         return tuple(self._outcome(plan) for plan, _ in self.plans)
 
     def _prepare(self) -> None:
@@ -202,14 +205,7 @@ class Executor:
         )
 
     def _lookup_of(self, plan: Plan, caller: Caller) -> Callable[[Ref], str]:
-        def lookup(ref: Ref) -> str:
-            if ref.key.kind == VAULT_SECRET:
-                return read_secret(caller, ref)
-            if ref.deployment:
-                return value_of(plan.snapshot.of(ref.deployment)[ref.key][0], ref)
-            return value_of(self._resources[plan.name, ref.key], ref)
-
-        return lookup
+        return lookup_of(plan, self._resources, caller)
 
     def _handle_performed(self, performed: Performed) -> None:
         """Handle the result of a worker's requests: finished, to be waited for, or failed."""
@@ -275,10 +271,11 @@ class Executor:
         parent = kind.parent_id(shown.body, self._lookup_of(plan, caller)) if shown is not None else ""
         watch = Watch(operation.id, kind, site, goal, live_id, now, timeout, work_request_id, parent, state, health)
         watch.began = self._began[operation.id]
+        watch.superseded = operation.superseded
+        watch.tags = want.tags(plan.identity) if kind.follows and want is not None else {}
         watch.phase = operation.live.phase if operation.live is not None else Phase.PENDING
         if may_have_rivals(operation) and operation.id not in self._seen:
             watch.listed_by = now + self.limits.list_lag_seconds
-            watch.superseded = operation.superseded
         self._waiter.add(watch, now)
         self.reporter.waiting(operation, state=state, resource_id=live_id)
 

@@ -30,7 +30,7 @@ from ocisidecar.plan.plan import Action, Operation, Plan
 from ocisidecar.resources.capabilities import CompletedWhenReady, Startable
 from ocisidecar.resources.kind import Accepted, Kind, Site
 from ocisidecar.resources.rights import secrets_statement
-from ocisidecar.state.desired import VAULT_SECRET, Desired, Placement
+from ocisidecar.state.desired import INSTALL_KEY, RESPONSE_FILE, VAULT_SECRET, Desired, Placement
 from ocisidecar.state.identity import TAG_DIGEST, digest, retry_token
 from ocisidecar.state.observed import DEAD, Live, Phase
 from ocisidecar.wire import Json, Ref, resolve_fields, text
@@ -202,6 +202,8 @@ def _content(job: Job, want: Desired) -> str:
     """
 
     def lookup(ref: Ref) -> str:
+        if ref.key.kind == RESPONSE_FILE:
+            return f"{ref} with {job.lookup(Ref(INSTALL_KEY))}"
         return str(ref) if ref.key.kind == VAULT_SECRET else job.lookup(ref)
 
     return digest(resolve_fields(want.content, lookup))

@@ -18,7 +18,8 @@ from ocisidecar.state.observed import Live
 
 def may_have_rivals(operation: Operation) -> bool:
     """Return whether another run may create a second resource of the operation's key."""
-    return operation.may_create and not KINDS[operation.id.key.kind].has_unique_name
+    kind = KINDS[operation.id.key.kind]
+    return operation.may_create and not kind.has_unique_name and not kind.follows
 
 
 def oldest_rival(own: Live, others: Iterable[Live]) -> Live | None:

@@ -65,6 +65,7 @@ class Watch:
         listed_by: until when lists may not show it, in clock seconds; None where it need not be in one before it is
             used, because it is not new or no other run can have created another.
         superseded: OCIDs of its key that the plan knew.
+        tags: that it must have, where nothing else tells it from another one of its key.
         began: when its operation began; how long it took to be ready shows how long its containers take to start.
         phase: the resource's phase before the operation, and GOING from when a poll has shown it; set by `poll`.
         listed: how many resources the last list had in which it was looked for; set by `poll`.
@@ -88,6 +89,7 @@ class Watch:
     began: float = 0.0
     listed_by: float | None = None
     superseded: frozenset[str] = frozenset()
+    tags: Mapping[str, str] = field(factory=dict)
     phase: Phase = field(default=Phase.PENDING, init=False)
     listed: int = field(default=0, init=False)
     is_seen: bool = field(default=False, init=False)
@@ -283,7 +285,8 @@ def _with_health(
     if health.failures:
         return Observation(watch, WaitStatus.UNHEALTHY, ready.live, (*health.failures, *health.pending))
     watch.pending = "; ".join(health.pending)
-    if health.pending or ready.live is None or not _passes_probe(watch, kind, ready.live, caller):
+    probe, live = watch.health.probe, ready.live
+    if health.pending or live is None or (probe is not None and not passes(probe, kind.address(caller, live))):
         watch.working_since = None
         watch.pending = watch.pending or "its probe does not pass yet"
         return Observation(watch, WaitStatus.PENDING, ready.live)
@@ -343,11 +346,6 @@ def _observe_removal(watch: Watch, found: Live | None, caller: Caller) -> Observ
     return Observation(watch, WaitStatus.FAILED, found, kind.failure(caller, watch.site, found, request_id))
 
 
-def _passes_probe(watch: Watch, kind: HealthChecked, found: Live, caller: Caller) -> bool:
-    probe = watch.health.probe
-    return probe is None or passes(probe, kind.address(caller, found))
-
-
 def _judge_by_work(watch: Watch, kind: HasWorkRequests, found: Live, caller: Caller) -> Observation:
     """Judge by its work request a resource at rest whose state does not show whether the request took effect.
 
@@ -397,4 +395,5 @@ def _matches(watch: Watch, live: Live) -> bool:
     if watch.live_id:
         return live.id == watch.live_id
     is_same = live.key == watch.operation.key and live.deployment == watch.operation.deployment
-    return is_same and live.phase is not Phase.GONE
+    is_own = is_same and watch.tags.items() <= live.tags.items()
+    return is_own and live.phase is not Phase.GONE and live.id not in watch.superseded

@@ -45,6 +45,9 @@ _PAGE_LIMITS: Mapping[str, int] = {"container_instances": 1000, "ons": 50}
 Source: Container Instances API, ListContainerInstances (1 to 1000); for ons what public clients send (UNCONFIRMED).
 """
 
+_WITHOUT_LIMIT = frozenset({"list_management_agent_install_keys"})
+"""Lists whose page size cannot be chosen.  Source: the SDK."""
+
 MAX_PAGES = 10_000
 """A list with more pages counts as one without an end."""
 
@@ -285,7 +288,9 @@ class Caller:
     ) -> Iterator[Mapping[str, Json]]:
         """Yield the entries of a list operation, page by page; both bare arrays and `{items}` are understood."""
         pages: set[str] = set()
-        query: dict[str, Any] = {**options, "limit": _PAGE_LIMITS.get(client.partition(".")[0], _PAGE_LIMIT)}
+        query: dict[str, Any] = {**options}
+        if operation not in _WITHOUT_LIMIT:
+            query["limit"] = _PAGE_LIMITS.get(client.partition(".")[0], _PAGE_LIMIT)
         while True:
             response = self.call(client, operation, *args, region=region, **query)
             yield from objects(response.body.get("items") if isinstance(response.data, Mapping) else response.data)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from ocisidecar.credentials.key_material import claims_of
 from ocisidecar.credentials.settings import Setting
+from ocisidecar.timestamps import from_epoch
 
 _TOKEN_PREFIX = "ST$"  # nosec B105  # noqa: S105 - how the key id of a signer with a token begins
 
@@ -28,9 +28,8 @@ def describe_caller(signer: object, client_config: Mapping[str, str]) -> str:
     subject = str(claims.get("sub", ""))
     kind = "principal" if is_principal(signer) else "session of user"
     expiry = claims.get("exp")
-    until = ""
-    if isinstance(expiry, int | float):
-        until = f" until {datetime.fromtimestamp(expiry, UTC):%Y-%m-%d %H:%M} UTC"
+    moment = from_epoch(expiry) if isinstance(expiry, int | float) else None
+    until = "" if moment is None else f" until {moment:%Y-%m-%d %H:%M} UTC"
     return f"{kind} {subject}{until}" if subject else f"a signer of the class {type(signer).__name__}"
 
 

@@ -13,12 +13,12 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from ocisidecar.clock import Clock
 from ocisidecar.credentials.settings import Setting, Settings, expand, read_file
 from ocisidecar.errors import ConfigError
+from ocisidecar.timestamps import from_epoch
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -156,8 +156,9 @@ def require_unexpired(token: Setting, clock: Clock, *, remedy: str) -> None:
         raise ConfigError(f"{token.source} does not contain a token (a JWT): {remedy}")
     expiry = claims.get("exp")
     if isinstance(expiry, int | float) and expiry <= clock.time():
-        moment = datetime.fromtimestamp(expiry, UTC)
-        raise ConfigError(f"the token in {token.source} expired at {moment:%Y-%m-%d %H:%M} UTC: {remedy}")
+        moment = from_epoch(expiry)
+        when = "" if moment is None else f" at {moment:%Y-%m-%d %H:%M} UTC"
+        raise ConfigError(f"the token in {token.source} expired{when}: {remedy}")
 
 
 def claims_of(token: Setting) -> Mapping[str, object] | None:

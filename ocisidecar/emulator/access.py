@@ -10,6 +10,7 @@ import functools
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from ocisidecar.emulator.agent_registry import AGENT_KIND
 from ocisidecar.emulator.declarations import AccessTarget, Call, Permission
 from ocisidecar.emulator.errors import not_found
 from ocisidecar.emulator.iam import VERBS, PolicyStatement, parse_matching_rule, parse_statement
@@ -93,7 +94,9 @@ def _groups_of_user(call: Call) -> Iterator[str]:
 def _tags(call: Call) -> dict[str, dict[str, object]]:
     if not call.cloud.assumptions.dynamic_groups_match_tags:
         return {}
-    resource = call.cloud.store.find("container-instance", call.principal.id, call.now)
+    kinds = ("container-instance", AGENT_KIND)
+    found = (call.cloud.store.find(kind, call.principal.id, call.now) for kind in kinds)
+    resource = next((one for one in found if one is not None), None)
     tags: dict[str, dict[str, object]] = resource.body["definedTags"] if resource is not None else {}
     return tags
 

@@ -61,12 +61,14 @@ class Delivery:
         headers: of the HTTP request.
         repeat_seconds: how long a refused delivery is repeated.
         due_at: when it is tried next.
+        scheduled_at: when it is tried first: the rate of its endpoint counts from then, whenever it was sent.
     """
 
     notification: Notification
     headers: Mapping[str, str]
     repeat_seconds: float
     due_at: float
+    scheduled_at: float = 0.0
 
     @property
     def is_pending(self) -> bool:
@@ -90,7 +92,7 @@ class Outbox:
 
     def add(self, delivery: Delivery) -> None:
         """Add a delivery; it is due when the rate of its endpoint allows it."""
-        delivery.due_at = self._allowed_at(delivery)
+        delivery.due_at = delivery.scheduled_at = self._allowed_at(delivery)
         self.deliveries.append(delivery)
         if delivery.is_pending:
             self.nudge()
@@ -99,7 +101,7 @@ class Outbox:
         """Return when the endpoint may get it: so many messages after the one that many before it."""
         new = delivery.notification
         most = PER_MINUTE.get(new.protocol, PER_MINUTE_OF_HTTP)
-        others = [one.due_at for one in self.deliveries if one.notification.endpoint == new.endpoint]
+        others = [one.scheduled_at for one in self.deliveries if one.notification.endpoint == new.endpoint]
         if len(others) < most:
             return delivery.due_at
         return max(delivery.due_at, sorted(others)[-most] + _MINUTE)

@@ -184,16 +184,16 @@ class Assumptions:
         has_resource_id_claim: whether a resource principal's token contains its resource's OCID, in the claims
             `res_id` and `sub`.  UNCONFIRMED: Oracle's SDKs document `res_tenant` and `res_compartment`
             only.
-        dynamic_groups_match_tags: whether matching rules can compare the defined tags of container instances.
-            UNCONFIRMED: documented for compute instances; no live use is known for container instances.
+        dynamic_groups_match_tags: whether matching rules can compare the defined tags of container instances and of
+            management agents.  UNCONFIRMED: documented for compute instances; no live use is known for these.
         availability_of_limits: what get_resource_availability answers for the limits that exist: "known" numbers,
             "null" numbers, or "missing", which is a 404.  Source: oci.limits for the 404; null answers are on
             record.  UNCONFIRMED: which limits answer in which way.
         agent_silent_after_seconds: after how long without a heartbeat a management agent is SILENT.  UNCONFIRMED:
             no number is documented; a longer time hides for longer that an agent is gone.
-        keeps_repeated_datapoints: whether a datapoint that is posted again, with the time of one that the stream
-            has, counts beside that; otherwise it takes its place.  UNCONFIRMED: the field `count` of a datapoint
-            suggests that datapoints are added up, so that sum() and count() double.
+        keeps_repeated_datapoints: whether a datapoint with the time of one that the stream has counts beside that;
+            otherwise it takes its place.  UNCONFIRMED: the field `count` of a datapoint suggests that datapoints
+            are added up, so that sum() and count() double.
         shows_ended_install_keys: whether an install key that has expired or is used up is TERMINATED; otherwise it
             stays ACTIVE.  UNCONFIRMED: the word exists, and no document says what it is for.
         lists_shapes_without_limit: whether list_container_instance_shapes lists shapes of which the tenancy may

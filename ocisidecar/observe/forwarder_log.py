@@ -1,6 +1,6 @@
-"""Errors in the log forwarder's own log, which has one JSON object a line.  Pure.
+"""Errors in a forwarder's own log, which has one JSON object a line.  Pure.
 
-Source: `docker/log-forwarder/log_forwarder/json_log.py` and its callers.
+Source: `docker/forwarding/json_log.py` and its callers.
 """
 
 from __future__ import annotations

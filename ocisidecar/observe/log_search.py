@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from attrs import field, frozen
 
 from ocisidecar.client.session import Caller
 from ocisidecar.resources.logging import SEARCH_SPAN
-from ocisidecar.timestamps import now, rfc3339
+from ocisidecar.timestamps import from_epoch, now, rfc3339
 from ocisidecar.wire import Json, objects, text
 
 _CLIENT = "loggingsearch.LogSearchClient"
@@ -87,10 +87,11 @@ def _entry(result: Mapping[str, Json]) -> LogEntry | None:
     data = result.get("data")
     content = data.get("logContent") if isinstance(data, Mapping) else None
     moment = data.get("datetime") if isinstance(data, Mapping) else None
-    if not isinstance(content, Mapping) or not isinstance(moment, int | float):
+    time = from_epoch(moment / 1000) if isinstance(moment, int | float) else None
+    if not isinstance(content, Mapping) or time is None:
         return None
     return LogEntry(
-        time=datetime.fromtimestamp(moment / 1000, UTC),
+        time=time,
         source=text(content, "source"),
         subject=text(content, "subject"),
         entry_type=text(content, "type"),

@@ -12,6 +12,7 @@ from attrs import define, evolve, field, frozen
 from ocisidecar.client.session import Caller
 from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS
+from ocisidecar.resources.management_agent import with_orphans
 from ocisidecar.state.observed import Live, Phase, Snapshot
 from ocisidecar.state.tags import TAG_FIELDS
 
@@ -70,7 +71,8 @@ class OwnWrites:
         reads = [partial(KINDS[live.key.kind].observe_one, caller, site, live) for live in doubted]
         found = [live for live in (call_all(reads) if reads else ()) if live is not None]
         ids = {live.id for live in doubted}
-        return evolve(snapshot, resources=(*(live for live in snapshot.resources if live.id not in ids), *found))
+        others = (live for live in snapshot.resources if live.id not in ids)
+        return evolve(snapshot, resources=with_orphans((*others, *found)))
 
 
 def _is_up_to_date(write: _Write, shown: Live | None) -> bool:

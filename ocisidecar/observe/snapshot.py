@@ -19,6 +19,7 @@ from ocisidecar.resources.capabilities import HasDetails, HasHiddenPlace, HasPar
 from ocisidecar.resources.instance_request import OcirImage
 from ocisidecar.resources.kind import Kind, Site
 from ocisidecar.resources.kinds import KINDS
+from ocisidecar.resources.management_agent import with_orphans
 from ocisidecar.resources.rights import caller_statement
 from ocisidecar.state.identity import Identity
 from ocisidecar.state.observed import Live, Phase, Snapshot
@@ -193,7 +194,7 @@ def take_snapshot(
     ]
     found = [live for live in ours if not isinstance(KINDS[live.key.kind], HasParts)]
     found += [live for lives in call_all(pool, caller, calls) for live in lives if live.deployment]
-    return Snapshot(tuple(found), {name: error.opc_request_id for name, error in sorted(refused.items())})
+    return Snapshot(with_orphans(found), {name: error.opc_request_id for name, error in sorted(refused.items())})
 
 
 def _unless_refused(

@@ -22,10 +22,11 @@ from ocisidecar.resources.access import elsewhere_statement, is_granted, place_o
 from ocisidecar.resources.capabilities import KeepsData
 from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS, NEEDS
+from ocisidecar.resources.management_agent import REMAINING, ManagementAgent
 from ocisidecar.resources.subscription import PENDING, confirmation
 from ocisidecar.spec import DeploymentSpec
 from ocisidecar.state.compare import is_satisfied_by
-from ocisidecar.state.desired import Desired
+from ocisidecar.state.desired import INSTALL_KEY, Desired
 from ocisidecar.state.identity import Identity, used_deployments, was_set
 from ocisidecar.state.observed import Live, Phase, Snapshot, value_of
 from ocisidecar.wire import Body, Key, Ref, resolve, text
@@ -35,7 +36,11 @@ def desire(spec: DeploymentSpec, site: Site) -> dict[Key, Desired]:
     """Return everything that `spec` asks for at `site`, with the deployment's tags on all of it."""
     wanted = {one.key: one for kind in KINDS.values() for one in kind.desire(spec, site)}
     return {
-        key: evolve(one, body=_tagged(one.body, spec), after=frozenset(one.after & wanted.keys()))
+        key: evolve(
+            one,
+            body=_tagged(one.body, spec) if one.is_tagged else one.body,
+            after=frozenset(one.after & wanted.keys()),
+        )
         for key, one in wanted.items()
     }
 
@@ -54,6 +59,9 @@ def plan_apply(spec: DeploymentSpec, site: Site, snapshot: Snapshot, *, warnings
     _check_shared(spec.name, desired, snapshot)
     retained = frozenset(key for key in snapshot.of(spec.name) if isinstance(KINDS[key.kind], KeepsData))
     steps = diff(site.identity, desired, snapshot, retained=retained)
+    if INSTALL_KEY in desired:
+        desired = _with_installs(desired, steps)
+        steps = diff(site.identity, desired, snapshot, retained=retained)
     _check_users(spec.name, steps, snapshot)
     return Plan(
         identity=site.identity,
@@ -71,6 +79,14 @@ def plan_apply(spec: DeploymentSpec, site: Site, snapshot: Snapshot, *, warnings
             *_unconfirmed(spec, desired, snapshot),
         ),
     )
+
+
+def _with_installs(desired: Mapping[Key, Desired], steps: Iterable[Step]) -> dict[Key, Desired]:
+    """Return what is desired, with an install key that serves all agents that are to register, and one more."""
+    new = {Action.CREATE, Action.REPLACE}
+    coming = [step for step in steps if step.key.kind == ManagementAgent.name and step.action in new]
+    key = evolve(desired[INSTALL_KEY], minimums={REMAINING: len(coming) + 1})
+    return {**desired, INSTALL_KEY: key}
 
 
 def _untagged_places(steps: Sequence[Step], desired: Mapping[Key, Desired]) -> Iterator[str]:

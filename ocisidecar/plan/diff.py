@@ -52,7 +52,9 @@ def diff(
     removed: set[str] = set()
     for key in _in_order(desired):
         replaced = frozenset(
-            need for need in desired[key].needs if need in steps and steps[need].action is Action.REPLACE
+            need
+            for need in desired[key].needs
+            if need in steps and steps[need].action is Action.REPLACE and not desired[need].may_coexist
         )
         lives, lookup = live.get(key, ()), _lookup(current, snapshot)
         check_no_data_at_stake(key, _matching(desired[key], lives, lookup), retained)
@@ -114,12 +116,14 @@ def _matching(want: Desired, lives: Sequence[Live], lookup: Callable[[Ref], str]
 
 
 def _has_content(want: Desired, live: Live, lookup: Callable[[Ref], str]) -> bool:
-    """Return whether a resource has the wanted replace-only content.
+    """Return whether a resource has the wanted replace-only content, and of what is counted at least as much.
 
     The digest decides.  Where it was lost or overwritten, so that it proves nothing, the hashes of the sections do,
     and what they do not record is compared with what the service shows.
     """
     tags = live.tags
+    if not all(_number(live, name) >= least for name, least in want.minimums.items()):
+        return False
     if tags.get(TAG_DIGEST) in want.digests:
         return True
     if unlike_record(tags, want.sections, want.hidden):
@@ -129,6 +133,11 @@ def _has_content(want: Desired, live: Live, lookup: Callable[[Ref], str]) -> boo
         return not missing
     judged = [_is_shown(name, want, live, lookup) for name in missing]
     return False not in judged and (TAG_PARTS in tags or None not in judged)
+
+
+def _number(live: Live, name: str) -> float:
+    value = live.body.get(name)
+    return value if isinstance(value, int | float) else 0
 
 
 def _is_shown(name: str, want: Desired, live: Live, lookup: Callable[[Ref], str]) -> bool | None:
@@ -218,13 +227,18 @@ def _replacement(
         changes = tuple(Change(str(need), "is replaced") for need in forced)
     elif all(live.phase is Phase.FAILED for live in standing):
         changes = (Change("lifecycleState", f"is {standing[-1].state}"),)
+    elif short := [name for name, least in want.minimums.items() if _number(standing[-1], name) < least]:
+        changes = tuple(
+            Change(name, "is too small", f"{_number(standing[-1], name)}", f"{want.minimums[name]}")
+            for name in short
+        )
     else:
         names = changed_sections(standing[-1].tags, want.tags(identity))
         changes = tuple(
             change for name in names for change in _section_changes(name, want, standing[-1], lookup)
         ) or (Change("content", "changed"),)
     rollout, obstacle = want.rollout, no_way_back(want.rollout, replaced)
-    overlap = want.can_overlap and not replaced
+    overlap = want.may_coexist or (want.can_overlap and not replaced)
     is_rolled_back = rollout is not None and rollout.is_rolled_back and not obstacle
     return Step(
         action=Action.REPLACE,

@@ -16,7 +16,7 @@ from attrs import evolve
 from ocisidecar.client.retry import CREATE_AFTER_IAM, UPDATE_AFTER_IAM
 from ocisidecar.client.session import Caller
 from ocisidecar.resources.facts import Fact, texts_in
-from ocisidecar.resources.instance_request import OcirImage, compose, ocir_images
+from ocisidecar.resources.instance_request import OcirImage, compose, has_response_file, ocir_images
 from ocisidecar.resources.kind import Kind, RepositoryPlace, Site
 from ocisidecar.resources.rights import compartment_words
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, Statement
@@ -62,7 +62,9 @@ class DynamicGroup(Kind):
                 "compartmentId": site.identity.tenancy_id,
                 "name": site.unique_name(name),
                 "description": f"Containers of the deployment {spec.name}",
-                "matchingRule": _matching_rule(principal, site, access.defined_tag),
+                "matchingRule": _matching_rule(
+                    principal, site, access.defined_tag if _is_tagged(spec, principal) else None
+                ),
             }
             yield self.desired(name, body, former={"name": site.former_unique_name(name)})
 
@@ -74,8 +76,7 @@ class DynamicGroup(Kind):
             yield "admits", f"the {what} of the compartment with the deployment's defined tag"
             return
         yield "admits", f"all {what} of the compartment, also those of other deployments"
-        if what == "container instances":
-            yield "narrowed by", "defined_tag of access, e.g. namespace.key"
+        yield "narrowed by", "defined_tag of access, e.g. namespace.key"
 
     def entries(self, caller: Caller, site: Site, parent_id: str = "") -> Iterator[Mapping[str, Json]]:
         """Yield the tenancy's groups: they live in its root compartment."""
@@ -176,9 +177,22 @@ def is_granted(right: str, statements: Iterable[str]) -> bool:
     return any(one.endswith((f" to {right}", f" to {everywhere}")) for one in statements)
 
 
+def _is_tagged(spec: DeploymentSpec, principal: str) -> bool:
+    """Return whether all principals of a kind have the deployment's defined tag: agents that we register do."""
+    declared = (
+        one
+        for instance in spec.instances
+        if not has_response_file(instance)
+        for container in instance.containers
+        for one in container.statements
+    )
+    others = (*spec.effective_access.statements, *declared)
+    return principal == "computecontainerinstance" or all(one.principal != principal for one in others)
+
+
 def _matching_rule(principal: str, site: Site, defined_tag: str | None) -> str:
     clauses = [f"resource.type = '{principal}'", f"resource.compartment.id = '{site.identity.compartment_id}'"]
-    if defined_tag is not None and principal == "computecontainerinstance":
+    if defined_tag is not None:
         clauses.append(f"tag.{defined_tag}.value = '{site.identity.name}'")
     return f"ALL {{{', '.join(clauses)}}}"
 

@@ -30,13 +30,13 @@ from ocisidecar.resources.capabilities import (
 from ocisidecar.resources.container_environment import Place
 from ocisidecar.resources.container_health import Health, is_running, judge
 from ocisidecar.resources.facts import Fact, objects_in
-from ocisidecar.resources.instance_request import CONTAINER_SECTIONS, INSTANCE_SECTIONS, compose
+from ocisidecar.resources.instance_request import CONTAINER_SECTIONS, INSTANCE_SECTIONS, Composed, compose
 from ocisidecar.resources.kind import Accepted, Site
 from ocisidecar.resources.phases import ACTIVE_PHASES
 from ocisidecar.resources.update import check_removed, tags_in_doubt
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, PlacementSpec
 from ocisidecar.spec.scrape import BUDGET_VARIABLES
-from ocisidecar.state.desired import Desired, HealthCriteria, Placement, Rollout
+from ocisidecar.state.desired import INSTALL_KEY, Desired, HealthCriteria, Placement, Rollout
 from ocisidecar.state.identity import was_set
 from ocisidecar.state.observed import Live, Phase
 from ocisidecar.state.tags import PART_WITH_TAGS, TAG_FIELDS, WasSet, merge_tags, of_part
@@ -71,7 +71,14 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails, H
     noun = "container_instance"
     resource_types = ("compute-container-family",)
     used_types = ("virtual-network-family",)
-    needs = ("subnet", "network-security-group", "policy", "log", "container-repository")
+    needs = (
+        "subnet",
+        "network-security-group",
+        "policy",
+        "log",
+        "container-repository",
+        "management-agent-install-key",
+    )
     phases = _PHASES
     mutable = frozenset({"displayName"})
     hidden = frozenset({_VNICS})
@@ -85,19 +92,7 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails, H
     def _replica(self, spec: DeploymentSpec, instance: InstanceSpec, replica: int, site: Site) -> Desired:
         placements = placement_order(instance.placement, instance.shape, replica, site.availability_domains)
         shapes = dict.fromkeys((instance.shape, *(placement.shape for placement in placements)))
-        identity = site.identity
-        place = Place(domain=site.domain, region=identity.region, compartment_id=identity.compartment_id)
-        composed, *others = (
-            compose(
-                spec,
-                instance,
-                replica=replica,
-                image_prefix=site.image_prefix,
-                shape=shape,
-                place=place,
-            )
-            for shape in shapes
-        )
+        composed, *others = (compose_at(site, spec, instance, replica, shape) for shape in shapes)
         has_address = instance.private_ip is not None or instance.hostname_label is not None
         return Desired(
             key=composed.key,
@@ -108,7 +103,11 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails, H
             former_sections=composed.former_sections,
             relies_on=_shared_rights(spec),
             after=frozenset(
-                {_RIGHTS, *(Key("container-repository", repository.name) for repository in spec.repositories)}
+                {
+                    _RIGHTS,
+                    INSTALL_KEY,
+                    *(Key("container-repository", repository.name) for repository in spec.repositories),
+                }
             ),
             placements=placements,
             fields_on={str(other.body["shape"]): _differing(other.body, composed.body) for other in others},
@@ -248,6 +247,15 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails, H
             fields = merge_tags(vnic, fields, recorded)
             shown = caller.call(_NETWORK_CLIENT, "update_vnic", vnic_id, fields, intent=UPDATE).body
             check_removed(live.key, shown, [name for name, value in fields.items() if value is None])
+
+
+def compose_at(
+    site: Site, spec: DeploymentSpec, instance: InstanceSpec, replica: int, shape: str | None = None
+) -> Composed:
+    """Return a container instance of a spec at a site, as `compose` does."""
+    identity = site.identity
+    place = Place(domain=site.domain, region=identity.region, compartment_id=identity.compartment_id)
+    return compose(spec, instance, replica=replica, image_prefix=site.image_prefix, shape=shape, place=place)
 
 
 def _has_user(container: Mapping[str, Body]) -> bool:

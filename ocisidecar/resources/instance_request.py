@@ -14,6 +14,7 @@ from attrs import evolve, field, frozen
 from ocisidecar.errors import SpecError, SpecProblem
 from ocisidecar.resources.container_environment import NOWHERE, Place, Surroundings, environment_of, surroundings_of
 from ocisidecar.spec import (
+    AgentResponseFile,
     DeploymentSpec,
     InstanceSpec,
     NetworkSpec,
@@ -29,6 +30,7 @@ from ocisidecar.spec.own_images import OWN_IMAGES
 from ocisidecar.spec.scrape import ALERTMANAGER_PORT_VARIABLE, RECEIVE_PORT_VARIABLE
 from ocisidecar.spec.secret_texts import masked_content
 from ocisidecar.spec.volume import StoredContent
+from ocisidecar.state.desired import RESPONSE_FILE
 from ocisidecar.wire import Body, Key, Ref
 
 VNIC_MUTABLE = frozenset(
@@ -100,7 +102,8 @@ class Composed:
         key: its key in the deployment, e.g. `container-instance/web-0`.
         body: CreateContainerInstanceDetails in wire form without compartment, placement and our tags; holds
             secrets.  References stand for what does not exist yet; `secret/<OCID>` stands for a vault secret's
-            content in base64, with the version as field (`current` for the newest).
+            content in base64, with the version as field (`current` for the newest), and `response-file/<name>` for
+            a management agent's response file.
         in_place: what can be changed in place but no list shows: the VNIC's attributes.
         sections: what can only be changed by replacing the instance, by the names that plans show.  Secrets are
             replaced by reference and version, and what looks like one in a file by `…`.
@@ -168,6 +171,12 @@ def compose(
         former_sections=_former(sections, instance, files),
         statements=tuple(_statements(instance, image_prefix)),
     )
+
+
+def has_response_file(instance: InstanceSpec) -> bool:
+    """Return whether a container of an instance is a management agent whose response file is made for it."""
+    contents = (content for volume in instance.all_volumes for content in volume.files.values())
+    return any(isinstance(content, AgentResponseFile) for content in contents)
 
 
 def group_key(instance: str) -> Key:
@@ -272,6 +281,8 @@ def _files(volume: VolumeSpec, deployment: DeploymentSpec, instance: InstanceSpe
         if isinstance(content, SecretRef):
             version = "current" if content.version is None else str(content.version)
             return Ref(Key("secret", content.secret_id), version)
+        if isinstance(content, AgentResponseFile):
+            return Ref(Key(RESPONSE_FILE, name))
         if isinstance(content, PrometheusConfig):
             text = content.render(
                 instance.scrape_targets,

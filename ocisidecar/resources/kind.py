@@ -131,6 +131,7 @@ class Kind(ABC):
         client: the SDK client, e.g. `core.VirtualNetworkClient`.
         noun: the SDK's noun: `subnet` stands for `list_subnets`, `create_subnet` and so on.
         needs: kinds that it refers to; they are created before and deleted after it.
+        follows: the kind whose resources make its own, which no request does; they are deleted after those.
         parent: the kind below whose resources it is listed; empty for kinds that are listed per compartment.
         parent_field: the body field with the parent's OCID.
         is_in_home_region: it is written, and read, in the tenancy's home region.
@@ -154,6 +155,7 @@ class Kind(ABC):
     client: ClassVar[str]
     noun: ClassVar[str]
     needs: ClassVar[tuple[str, ...]] = ()
+    follows: ClassVar[str] = ""
     parent: ClassVar[str] = ""
     parent_field: ClassVar[str] = ""
     is_in_home_region: ClassVar[bool] = False
@@ -199,6 +201,8 @@ class Kind(ABC):
             mutable=self.mutable | frozenset(TAG_FIELDS),
             hidden=hidden,
             sections={**{field: value for field, value in body.items() if field not in in_place}, **(former or {})},
+            comes_by_itself=bool(self.follows),
+            may_coexist=bool(self.follows),
         )
 
     def rights(self, identity: Identity) -> tuple[str, ...]:

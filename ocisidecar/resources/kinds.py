@@ -9,6 +9,7 @@ from ocisidecar.resources.alarms import Alarm, Topic
 from ocisidecar.resources.container_instance import ContainerInstance
 from ocisidecar.resources.kind import Kind
 from ocisidecar.resources.logging import Log, LogGroup
+from ocisidecar.resources.management_agent import ManagementAgent, ManagementAgentInstallKey
 from ocisidecar.resources.network import (
     InternetGateway,
     NatGateway,
@@ -41,9 +42,14 @@ KINDS: Mapping[str, Kind] = {
         Topic(),
         Subscription(),
         Alarm(),
+        ManagementAgentInstallKey(),
         ContainerInstance(),
+        ManagementAgent(),
     )
 }
 
-NEEDS: Mapping[str, tuple[str, ...]] = {kind.name: kind.needs for kind in KINDS.values()}
-"""Which kinds a kind refers to: they are created before and deleted after it."""
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    name: (*kind.needs, *(one.name for one in KINDS.values() if one.follows == name))
+    for name, kind in KINDS.items()
+}
+"""Which kinds are deleted after a kind: those that it refers to, created before it, and those that follow it."""

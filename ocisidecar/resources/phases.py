@@ -24,6 +24,7 @@ ACTIVE_PHASES: Mapping[str, Phase] = {
     "FAILED": Phase.FAILED,
     "DELETING": Phase.GOING,
     "DELETED": Phase.GONE,
+    "TERMINATED": Phase.GONE,
 }
 """State words of the other services.  INACTIVE is a resource that exists but is switched off, e.g. a log."""
 

@@ -9,7 +9,6 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Final
 
 from attrs import evolve
@@ -22,6 +21,7 @@ from ocisidecar.spec import DeploymentSpec, SecretRef
 from ocisidecar.spec.topic import Subscriber, protocol_and_endpoint, url_problem
 from ocisidecar.state.desired import VAULT_SECRET, Desired
 from ocisidecar.state.observed import Live, Phase
+from ocisidecar.timestamps import from_epoch
 from ocisidecar.wire import Body, Json, Key, Ref, text
 
 PENDING: Final = "PENDING"
@@ -143,6 +143,5 @@ def _from_secret(content: str) -> dict[str, Json]:
 def _with_time(body: Mapping[str, Json]) -> Mapping[str, Json]:
     """Return a body with `timeCreated`, from milliseconds since the epoch (UNCONFIRMED: that it is those)."""
     created = body.get("createdTime")
-    if not isinstance(created, int):
-        return body
-    return {**body, "timeCreated": datetime.fromtimestamp(created / 1000, UTC).isoformat()}
+    moment = from_epoch(created / 1000) if isinstance(created, int) else None
+    return body if moment is None else {**body, "timeCreated": moment.isoformat()}

@@ -15,6 +15,7 @@ from ocisidecar.spec.logs import LoggingSpec
 from ocisidecar.spec.network import NetworkSpec
 from ocisidecar.spec.relabel import RelabelRule
 from ocisidecar.spec.remote_write import RemoteWrite
+from ocisidecar.spec.response_file import AgentResponseFile
 from ocisidecar.spec.rules import AlertingRule, RecordingRule
 from ocisidecar.spec.scrape import PrometheusConfig, ScrapeTarget
 from ocisidecar.spec.secret import ImagePullSecret, Plain, SecretRef
@@ -25,6 +26,7 @@ from ocisidecar.spec.volume import Mount, VolumeSpec
 
 __all__ = [
     "AccessSpec",
+    "AgentResponseFile",
     "AlarmSpec",
     "AlertingRule",
     "DeploymentSpec",

@@ -47,9 +47,9 @@ class AccessSpec(ShortRepr):
         """Make a dynamic group and a policy with exactly the statements that the containers declare.
 
         `defined_tag` is the `namespace.key` of a tag that exists: instances get it with the deployment's name as
-        value, and the group admits only those.  UNCONFIRMED: that OCI matches the tags of container instances;
-        where it does not, the group admits none.  `statements` are added for the containers of other deployments
-        that share this access with `of`.
+        value, and so do the management agents that the deployment registers; the groups admit only those.
+        UNCONFIRMED: that OCI matches the tags of container instances and agents; where it does not, the groups
+        admit none.  `statements` are for the containers of other deployments that share this access with `of`.
         """
         return cls(kind="deployment", defined_tag=defined_tag, statements=tuple(statements))
 

@@ -35,10 +35,13 @@ ALERTMANAGER_PORT_VARIABLE = "OCISIDECAR_ALERTMANAGER_PORT"
 BUDGET_VARIABLES = ("OCISIDECAR_MAX_STREAMS", "OCISIDECAR_INTERVAL_SECONDS")
 """A container with these variables sends at most so many streams, each with a datapoint in so many seconds."""
 
-_SMALL_QUEUE = {"max_shards": 1, "max_samples_per_send": 500, "retry_on_http_429": True}
-"""For a receiver in the same instance: samples in their order, and little memory.
+_NEAR = {
+    "queue_config": {"max_shards": 1, "max_samples_per_send": 500, "retry_on_http_429": True},
+    "metadata_config": {"send_interval": "15s"},
+}
+"""For a receiver in the same instance: samples in their order, little memory, types within the first minute.
 
-Source: Prometheus documentation, "Configuration", queue_config, and "Remote write tuning".
+Source: Prometheus documentation, "Configuration", remote_write, and "Remote write tuning".
 """
 
 ScrapeProtocol: TypeAlias = Literal[
@@ -192,9 +195,7 @@ class PrometheusConfig(ShortRepr):
         if managers:
             document["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": managers}]}]}
         writes: list[object] = [one.render(number) for number, one in enumerate(self.receivers, 1)]
-        writes += [
-            {"url": f"http://127.0.0.1:{port}/api/v1/write", "queue_config": _SMALL_QUEUE} for port in receive_ports
-        ]
+        writes += [{"url": f"http://127.0.0.1:{port}/api/v1/write", **_NEAR} for port in receive_ports]
         if writes:
             document["remote_write"] = writes
         return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

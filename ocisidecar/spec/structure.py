@@ -29,6 +29,7 @@ from ocisidecar.spec.positions import Origin
 from ocisidecar.spec.preset_registry import find_preset, preset_names
 from ocisidecar.spec.ready_alarms import READY
 from ocisidecar.spec.repr import default_of
+from ocisidecar.spec.response_file import AgentResponseFile
 from ocisidecar.spec.rules import AlertingRule, RecordingRule
 from ocisidecar.spec.scrape import PrometheusConfig
 from ocisidecar.spec.secret import Plain, SecretRef
@@ -307,10 +308,9 @@ def _content(converter: Converter, directory: Path, value: Any, _: Any) -> Any:
     word, inner = _only_item(value)
     if word == "file":
         return directory / str(inner)
-    if word == "secret":
-        return _at(word, lambda: converter.structure(inner, SecretRef))
-    if word == "prometheus":
-        return _at(word, lambda: converter.structure(inner, PrometheusConfig))
+    parts = {"secret": SecretRef, "prometheus": PrometheusConfig, "agent_response_file": AgentResponseFile}
+    if word in parts:
+        return _at(word, lambda: converter.structure(inner, parts[word]))
     if word == "base64":
         try:
             return base64.b64decode(str(inner), validate=True)

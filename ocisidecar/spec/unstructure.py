@@ -12,6 +12,7 @@ from attrs import has
 from ocisidecar.spec.deployment import DeploymentSpec
 from ocisidecar.spec.egress import EgressRule
 from ocisidecar.spec.instance import Port
+from ocisidecar.spec.response_file import AgentResponseFile
 from ocisidecar.spec.scrape import PrometheusConfig, ScrapeTarget
 from ocisidecar.spec.secret import Plain, SecretRef
 from ocisidecar.spec.structure import Document, parameters_of, positional_of, ways_of
@@ -81,4 +82,5 @@ _PLAIN: Mapping[type, Callable[[Any], Any]] = {
     Plain: lambda plain: {"plain": plain.value},
     SecretRef: lambda secret: {"secret": _shortened(_arguments(secret, SecretRef), SecretRef)},
     PrometheusConfig: lambda config: {"prometheus": _arguments(config, PrometheusConfig)},
+    AgentResponseFile: lambda _: {"agent_response_file": {}},
 }

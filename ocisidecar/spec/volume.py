@@ -10,14 +10,15 @@ from attrs import field, frozen
 
 from ocisidecar.spec.converters import as_dict, same
 from ocisidecar.spec.repr import ShortRepr, names_only
+from ocisidecar.spec.response_file import AgentResponseFile
 from ocisidecar.spec.scrape import PrometheusConfig, Targets
 from ocisidecar.spec.secret import SecretRef
 from ocisidecar.spec.validate.fields import RESOURCE_NAME, Problem, ocid, relative_path, validated
 
-FileContent: TypeAlias = str | bytes | Path | SecretRef | PrometheusConfig
+FileContent: TypeAlias = str | bytes | Path | SecretRef | PrometheusConfig | AgentResponseFile
 """Text is stored in UTF-8; a path is read at once, relative to the working directory."""
 
-StoredContent: TypeAlias = bytes | Path | SecretRef | PrometheusConfig
+StoredContent: TypeAlias = bytes | Path | SecretRef | PrometheusConfig | AgentResponseFile
 """As kept in a spec; a path only where the file could not be read, which validation reports."""
 
 HALF_A_PAIR: Final = "certificate and private_key: give both, or neither"

@@ -15,6 +15,15 @@ from ocisidecar.wire import Body, Key, Ref, references
 VAULT_SECRET = "secret"  # nosec B105  # noqa: S105 a kind, not a password
 """Kind of the references that stand for a vault secret's content: `secret/<OCID>`, its version as field."""
 
+RESPONSE_FILE = "response-file"
+"""Kind of the references that stand for a management agent's response file: `response-file/<instance>`."""
+
+INSTALL_KEY = Key("management-agent-install-key", "agents")
+"""The install key that such a file holds."""
+
+_CONTENTS = frozenset({VAULT_SECRET, RESPONSE_FILE})
+"""Kinds of references that stand for contents and not for resources."""
+
 
 @frozen
 class Placement:
@@ -83,6 +92,10 @@ class Desired:
         sections: everything else, by section; a difference there means replacement.
         former_sections: what `sections` were in earlier versions, for the same content; None if they are the same.
         relies_on: resources of shared deployments that it needs although `body` does not refer to them.
+        minimums: numbers that a resource must have at least, by field, beside the content of `sections`.
+        is_tagged: whether it can have tags; what cannot is known by its name, which stands for them.
+        comes_by_itself: another resource makes it, so that it is waited for and not asked for.
+        may_coexist: a second one may exist beside it, so that it goes only after its successor has come.
         after: keys that must be ready first although `body` does not refer to them.
         placements: where to try, in order; only container instances have any.
         fields_on: for each shape of the placements but the first, the fields of `body` that depend on the shape.
@@ -97,6 +110,10 @@ class Desired:
     former_sections: Mapping[str, Body] | None = field(default=None, repr=False)
     hidden: Mapping[str, Body] = field(factory=dict, repr=False)
     relies_on: frozenset[Ref] = frozenset()
+    minimums: Mapping[str, int] = field(factory=dict)
+    is_tagged: bool = True
+    comes_by_itself: bool = False
+    may_coexist: bool = False
     after: frozenset[Key] = frozenset()
     placements: tuple[Placement, ...] = ()
     fields_on: Mapping[str, Mapping[str, Body]] = field(factory=dict, repr=False)
@@ -110,7 +127,7 @@ class Desired:
     @property
     def can_overlap(self) -> bool:
         """Whether it can exist beside an earlier resource of its key."""
-        return self.rollout is not None and self.rollout.overlap
+        return self.may_coexist or (self.rollout is not None and self.rollout.overlap)
 
     @cached_property
     def shared(self) -> frozenset[Ref]:
@@ -125,8 +142,8 @@ class Desired:
     @cached_property
     def needs(self) -> frozenset[Key]:
         """Keys of the same deployment that must be ready first."""
-        referred = (ref.key for ref in references(self.body) if not ref.deployment and ref.key.kind != VAULT_SECRET)
-        return self.after | frozenset(referred)
+        referred = (ref.key for ref in references(self.body) if not ref.deployment)
+        return self.after | {key for key in referred if key.kind not in _CONTENTS}
 
     @property
     def content(self) -> Mapping[str, Body]:
@@ -148,7 +165,7 @@ class Desired:
     @property
     def tag_names(self) -> frozenset[str]:
         """Names of the tags that it sets beside our own, as `tags.tag_names` gives them."""
-        return tag_names(self.body)
+        return tag_names(self.body) if self.is_tagged else frozenset()
 
     def tags(self, identity: Identity) -> dict[str, str]:
         """Our tags for it."""

@@ -115,6 +115,11 @@ def changed_sections(before: Mapping[str, str], after: Mapping[str, str]) -> tup
     return tuple(sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name)))
 
 
+def records(tags: Mapping[str, str], name: str, body: Body) -> bool:
+    """Return whether our `tags` record exactly this content of a section."""
+    return _parts(tags).get(name) == _section_hash(body)
+
+
 def unlike_record(tags: Mapping[str, str], sections: Mapping[str, Body], hidden: Iterable[str]) -> bool:
     """Return whether our `tags` record other replace-only content than `sections`, as far as they record it."""
     recorded = {name: value for name, value in _parts(tags).items() if name not in hidden}

@@ -14,6 +14,7 @@ from ocisidecar.resources.openings import Opening, openings_of_group, openings_o
 from ocisidecar.spec.internet import is_internet
 from ocisidecar.spec.limits import SHAPES
 from ocisidecar.state.observed import Live, Phase
+from ocisidecar.verify.agents import agents
 from ocisidecar.verify.alarm_checks import alarms, subscriptions
 from ocisidecar.verify.context import CheckContext, checked, failure_status, skipped
 from ocisidecar.verify.firewall_checks import open_ports
@@ -214,6 +215,7 @@ _CHECKS: tuple[Callable[[CheckContext], Iterator[Check]], ...] = (
     open_ports,
     _rights,
     _log_enabled,
+    agents,
     alarms,
     subscriptions,
 )

@@ -20,8 +20,11 @@ from ocisidecar.observe.forwarder_log import open_errors
 from ocisidecar.observe.instances import Container, Instance
 from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.resources.kinds import KINDS
+from ocisidecar.resources.management_agent import ManagementAgent
+from ocisidecar.state.desired import INSTALL_KEY
 from ocisidecar.state.observed import Phase
 from ocisidecar.timestamps import now
+from ocisidecar.verify.agents import agent_findings
 from ocisidecar.verify.findings import Diagnosis, Finding
 from ocisidecar.verify.inspection import Inspection, inspect
 from ocisidecar.verify.reach import why_unheard
@@ -29,6 +32,7 @@ from ocisidecar.wire import Key, objects
 
 _LAST_LINES = 10
 _STUCK_SECONDS = 15 * 60
+_WITH_OWN_RULE = frozenset({ManagementAgent.name, INSTALL_KEY.kind})
 _BEING_MADE = frozenset({"CREATING", "PROVISIONING"})
 _MEMORY = re.compile(r"\bmemory\b|\boom", re.IGNORECASE)
 _CAUSE_PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
@@ -49,14 +53,14 @@ class _Observations:
     Attributes:
         errors: key of a failed resource → its state, and the service's error texts.
         last_lines: key of a failing container → its last log lines; None if OCI gives no log.
-        forwarder_errors: key of a log forwarder → errors in its own log that are not resolved.
+        forwarder_errors: cause, and key of a forwarder → errors in its own log that are not resolved.
         creating_seconds: key of a resource that is being created → seconds since its creation began.
     """
 
     inspection: Inspection
     errors: Mapping[Key, tuple[str, ...]]
     last_lines: Mapping[str, tuple[str, ...] | None]
-    forwarder_errors: Mapping[str, tuple[str, ...]]
+    forwarder_errors: Mapping[tuple[str, str], tuple[str, ...]]
     creating_seconds: Mapping[Key, float]
 
 
@@ -83,7 +87,12 @@ def diagnose(
 
 
 def _read_errors(reader: DeploymentReader, inspection: Inspection) -> dict[Key, tuple[str, ...]]:
-    failed = [live for lives in inspection.lives.values() for live in lives if live.phase is Phase.FAILED]
+    failed = [
+        live
+        for lives in inspection.lives.values()
+        for live in lives
+        if live.phase is Phase.FAILED and live.key.kind not in _WITH_OWN_RULE
+    ]
     details = reader.call_all(
         [partial(KINDS[live.key.kind].failure, reader.caller, reader.site, live, "") for live in failed]
     )
@@ -96,10 +105,21 @@ def _read_last_lines(reader: DeploymentReader, inspection: Inspection) -> dict[s
     return {one.key: lines for one, lines in zip(failing, tails, strict=True)}
 
 
-def _read_forwarder_errors(reader: DeploymentReader, inspection: Inspection) -> dict[str, tuple[str, ...]]:
-    forwarders = [one for _, one in _containers(inspection) if one.telemetry_role.log_id and one.is_running]
-    logs = reader.call_all([partial(lines_now, reader.caller, one) for one in forwarders])
-    return {one.key: open_errors(lines) for one, lines in zip(forwarders, logs, strict=True)}
+def _read_forwarder_errors(
+    reader: DeploymentReader, inspection: Inspection
+) -> dict[tuple[str, str], tuple[str, ...]]:
+    forwarders = [(_held_back_by(one), one) for _, one in _containers(inspection) if one.is_running]
+    forwarders = [(cause, one) for cause, one in forwarders if cause]
+    logs = reader.call_all([partial(lines_now, reader.caller, one) for _, one in forwarders])
+    return {(cause, one.key): open_errors(lines) for (cause, one), lines in zip(forwarders, logs, strict=True)}
+
+
+def _held_back_by(container: Container) -> str:
+    """Return the cause for errors in a forwarder's own log; empty for a container that is none."""
+    role = container.telemetry_role
+    if role.log_id:
+        return "lines-held-back"
+    return "metrics-held-back" if role.takes_writes else ""
 
 
 def _creating_seconds(reader: DeploymentReader, inspection: Inspection) -> dict[Key, float]:
@@ -153,9 +173,9 @@ def _failing_containers(observations: _Observations) -> Iterator[Finding]:
 
 
 def _forwarder_failures(observations: _Observations) -> Iterator[Finding]:
-    for key, errors in observations.forwarder_errors.items():
+    for (cause, key), errors in observations.forwarder_errors.items():
         if errors:
-            yield Finding(cause="lines-held-back", key=key, evidence=tuple(f"log: {one}" for one in errors))
+            yield Finding(cause=cause, key=key, evidence=tuple(f"log: {one}" for one in errors))
 
 
 def _stopped(observations: _Observations) -> Iterator[Finding]:
@@ -187,6 +207,10 @@ def _nobody_notified(observations: _Observations) -> Iterator[Finding]:
             yield Finding(cause="nobody-notified", key=str(live.key), evidence=(reason,))
 
 
+def _agents_missing(observations: _Observations) -> Iterator[Finding]:
+    yield from agent_findings(observations.inspection)
+
+
 _RULES: tuple[Callable[[_Observations], Iterator[Finding]], ...] = (
     _gone,
     _failed,
@@ -197,6 +221,7 @@ _RULES: tuple[Callable[[_Observations], Iterator[Finding]], ...] = (
     _stopped,
     _stuck,
     _logs_disabled,
+    _agents_missing,
     _nobody_notified,
 )
 

@@ -91,6 +91,35 @@ CAUSES: Mapping[str, Cause] = {
             "It retries by itself."
         ),
     ),
+    "install-key-ended": Cause(
+        title="Management agents cannot register: their install key is no use any more",
+        remedy=(
+            "Apply the spec again: it makes a new key. An instance whose agent is not registered has the old one: "
+            "replace it."
+        ),
+    ),
+    "agent-not-registered": Cause(
+        title="A management agent has not registered",
+        remedy=(
+            "Look at the log of its container; check that the subnet lets it reach Oracle's services, and that its "
+            "image is Oracle's agent, for x86."
+        ),
+    ),
+    "agent-silent": Cause(
+        title="A management agent is not in contact any more",
+        remedy=(
+            "Look at the log of its container, and check that the subnet lets it reach Oracle's services. One that "
+            "was deregistered does not register again: replace its instance."
+        ),
+    ),
+    "metrics-held-back": Cause(
+        title="A metrics forwarder cannot send all metrics",
+        remedy=(
+            "If pushes fail, allow the instance's dynamic group to `use metrics` in the compartment, in the "
+            "namespace of the forwarder. If the budget is used up, choose fewer metrics or raise max_streams. It "
+            "retries by itself."
+        ),
+    ),
     "stuck": Cause(
         title="A change takes far longer than usual",
         remedy="Check its work request in the console; apply again to continue waiting.",

@@ -9,6 +9,7 @@ from typing import Final
 from attrs import evolve
 
 from ocisidecar.plan.plan import Action, Change, Plan, Step
+from ocisidecar.resources.capabilities import Startable
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.desired import Desired
 from ocisidecar.views.page import Detail, Page, Row, Section, Tone, count_of, purpose_of, sections_by_kind
@@ -112,7 +113,7 @@ def _detail(change: Change) -> Detail:
 
 
 def _manner(step: Step) -> Iterator[Detail]:
-    if step.action is Action.REPLACE:
+    if step.action is Action.REPLACE and (step.has_downtime or isinstance(KINDS[step.key.kind], Startable)):
         verb = "stopped" if step.keeps_old else "deleted"
         end = "all new ones are" if step.keeps_old else "the new one is"
         yield Detail(

@@ -109,6 +109,12 @@ WORDINGS: Final[Mapping[str, Wording]] = {
         failed="{count} {be} not ready",
         warned="{count} exist{s} more than once",
     ),
+    "agents": Wording(
+        topic="management agents",
+        noun="agent",
+        passed="{count} {be} registered and ACTIVE",
+        failed="{count} {be} not registered or out of contact",
+    ),
     "as-declared": Wording(
         topic="differences from the spec",
         noun="resource",

@@ -33,6 +33,8 @@ LATENCIES = Latencies(
     container_instance_delete=4,
     container_instance_action=2,
     vnic_release=8,
+    management_agent=1,
+    agent_registration=5,
     jitter=0.4,
 )
 
@@ -87,6 +89,7 @@ _OBSERVED = SMALL.with_instance(
     .with_sidecar(SidecarSpec.log_forwarder())
 )
 _TWO = SMALL.with_instance(InstanceSpec("main", image_url=IMAGE + "1", ports=[9090]))
+_AGENT = SMALL.with_instance(SMALL.instances[0].with_sidecar(SidecarSpec.management_agent()))
 _STOP_FIRST = evolve(FULL, instances=[ALONE], alarms=[], logging=None, repositories=[])
 _PUBLIC = evolve(FULL, network=NetworkSpec.public(dns_label="web"))
 
@@ -148,6 +151,13 @@ SCENARIOS: Mapping[str, Scenario] = {
         other=_with(SMALL, image_url=IMAGE + "2"),
         is_former=True,
     ),
+    "agents": Scenario(
+        before=_AGENT,
+        job=_with(_AGENT, image_url=IMAGE + "2", replicas=2),
+        other=_with(_AGENT, image_url=IMAGE + "3", replicas=3),
+    ),
+    "fewer agents": Scenario(before=_with(_AGENT, replicas=3), job=_AGENT, other=SMALL),
+    "agents destroyed": Scenario(before=_with(_AGENT, replicas=2), job=None, other=_AGENT),
     "destroy": Scenario(before=FULL, job=None, other=_PUBLIC),
     "destroy of what stops first": Scenario(before=_STOP_FIRST, job=None, other=_with(_STOP_FIRST, ports=[443])),
 }

@@ -62,20 +62,20 @@ class Memory:
         """Return the present state, without faults."""
         cloud, file = self.emulator.app.cloud, io.BytesIO()
         with cloud.lock:
-            parts = (cloud.store, cloud.metrics, cloud.tokens, cloud.pods)
+            parts = (cloud.store, cloud.metrics, cloud.outbox.deliveries, cloud.tokens, cloud.pods)
             _Pickler(file, self._declared).dump(parts)
             return State(cloud.clock.time(), file.getvalue(), cloud.ids._count)
 
     def restore(self, state: State) -> None:
         """Go back to a state, with no faults and no requests recorded."""
         app, clock = self.emulator.app, self.emulator.clock
-        store, metrics, tokens, pods = _Unpickler(io.BytesIO(state.data), self._declared).load()
+        store, metrics, deliveries, tokens, pods = _Unpickler(io.BytesIO(state.data), self._declared).load()
         ids = Ids(app.cloud.seed)
         ids._count = state.ids
         ids._random.seed(state.ids)  # other numbers than before, and the same ones after each restore
         faults = FaultSchedule(app.cloud.seed)
         clock._now = state.time
-        app.cloud = evolve(
-            app.cloud, store=store, metrics=metrics, tokens=tokens, pods=pods, ids=ids, faults=faults
-        )
+        outbox = evolve(app.cloud.outbox, deliveries=deliveries)
+        app.cloud = evolve(app.cloud, store=store, outbox=outbox, tokens=tokens, pods=pods, ids=ids, faults=faults)
+        app.cloud.metrics = metrics
         app.clear_requests()

@@ -13,7 +13,6 @@ from ocisidecar import (
     Provisioner,
     ScrapeTarget,
     SidecarSpec,
-    Statement,
     VolumeSpec,
 )
 from ocisidecar.connection import base_url
@@ -36,15 +35,7 @@ APP = (
     .with_volume(VolumeSpec.empty_dir("metrics"), mount_path="/metrics")
     .with_volume(VolumeSpec.empty_dir("logs"), mount_path="/logs")
 )
-_AGENT = SidecarSpec.management_agent(response_file="ManagementAgentInstallKey = test\n")
-AGENT = evolve(
-    _AGENT,
-    is_resource_principal_disabled=False,
-    statements=(
-        *_AGENT.statements,
-        Statement("use", "metrics", reason="the stand-in for Oracle's agent posts as the instance that it is in"),
-    ),
-)
+AGENT = SidecarSpec.management_agent()
 SHOP = (
     APP.with_sidecar(SidecarSpec("redis", image_url=REDIS.url, memory_limit_in_gbs=0.25))
     .with_sidecar(SidecarSpec.redis_exporter())

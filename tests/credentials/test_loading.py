@@ -302,6 +302,7 @@ class TestSessionTokens:
             ("e30.W10.c2VjcmV0LXNlYWw", "does not contain a token (a JWT): run `oci session authenticate"),
             ("e30.e3.c2VjcmV0LXNlYWw", "does not contain a token (a JWT): run `oci session authenticate"),
             (jwt_of({"exp": 1000}), "expired at 1970-01-01 00:16 UTC: run `oci session authenticate"),
+            (jwt_of({"exp": -1e300}), "expired: run `oci session authenticate"),
         ],
     )
     def test_a_wrong_token_is_refused_without_being_shown(self, session_entries, refusal, home, text, expected):

@@ -240,16 +240,21 @@ def test_an_agent_posts_metrics_about_itself(make_key_of, run_agent, client, com
     assert names == {"agentHealthStatus", "usageCpu", "usageRss", "diskUsageUsed"}
 
 
-@pytest.fixture
-def real_agent(emulator, make_key_of):
-    """An agent that has registered by HTTP, as the stand-in in a real container does."""
+def _registered(emulator, text):
+    """Register an agent by HTTP, as the stand-in in a real container does; return its key and the answer."""
     key = make_key()
-    public = public_pem(key.public_key())
-    text = f"ManagementAgentInstallKey = {make_key_of().key}\nAgentDisplayName = real\n"
-    details = {"publicKey": public, "host": "ci-1", "responseFile": text}
+    details = {"publicKey": public_pem(key.public_key()), "host": "ci-1", "responseFile": text}
     answer = requests.post(f"{emulator.endpoint}/agent-channel/registrations", json=details)
     assert answer.status_code == 200, answer.text
-    return key, public, answer.json()
+    return key, answer.json()
+
+
+@pytest.fixture
+def real_agent(emulator, make_key_of):
+    """An agent that has registered by HTTP: its key, the public half, and the answer."""
+    text = f"ManagementAgentInstallKey = {make_key_of().key}\nAgentDisplayName = real\n"
+    key, answer = _registered(emulator, text)
+    return key, public_pem(key.public_key()), answer
 
 
 def _signer(key, token):
@@ -323,3 +328,32 @@ def test_agents_are_selected_by_what_the_service_knows(make_key_of, run_agent, a
     assert found(plugin_name=["None"]) == 1
     assert found(plugin_name=["logan", "None"]) == 1
     assert found(version=["1.0"]) == 0
+
+
+def test_a_defined_tag_keeps_the_agents_of_other_deployments_out(make_emulator, client_of):
+    """Where rules can compare tags, a group admits only the agents that registered with its deployment's tag."""
+    emulator = make_emulator(assumptions=Assumptions(dynamic_groups_match_tags=True))
+    home = emulator.compartment_id
+    identity = client_of(emulator, "identity.IdentityClient")
+    rule = "ALL {resource.type = 'managementagent', tag.ops.app.value = 'shop'}"
+    group = {"compartmentId": emulator.tenancy_id, "name": "agents", "description": "agents", "matchingRule": rule}
+    group_id = identity.create_dynamic_group(group).data.id
+    statement = f"Allow dynamic-group id {group_id} to use metrics in compartment id {home}"
+    policy = {"compartmentId": home, "name": "agents", "description": "agents", "statements": [statement]}
+    identity.create_policy(policy)
+    agents = client_of(emulator, "management_agent.ManagementAgentClient")
+    details = {"compartmentId": home, "displayName": "web", "allowedKeyInstallCount": 2}
+    key_id = agents.create_management_agent_install_key(details).data.id
+    secret = agents.get_management_agent_install_key(key_id).data.key
+    metric = {"compartmentId": home, "name": "up", "namespace": "shop", "dimensions": {"a": "b"}}
+    metric["datapoints"] = [{"timestamp": datetime.fromtimestamp(emulator.clock.time(), UTC), "value": 1.0}]
+    for deployment, is_admitted in (("shop", True), ("other", False)):
+        text = f'ManagementAgentInstallKey = {secret}\nDefinedTags = [{{"ops": {{"app": "{deployment}"}}}}]\n'
+        key, answer = _registered(emulator, text)
+        signer = _signer(key, answer["token"])
+        monitoring = client_of(emulator, "monitoring.MonitoringClient", signer=signer)
+        if is_admitted:
+            assert monitoring.post_metric_data({"metricData": [metric]}).status == 200
+        else:
+            with pytest.raises(oci.exceptions.ServiceError, match="Authorization failed"):
+                monitoring.post_metric_data({"metricData": [metric]})

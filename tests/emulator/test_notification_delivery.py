@@ -183,7 +183,7 @@ def test_an_endpoint_gets_so_many_messages_a_minute(emulator, webhook, publish, 
     """The 60th message of a minute, the confirmation included, arrives at once and the next one a minute later."""
     for _ in range(60):
         publish()
-    emulator.deliver()
+        emulator.deliver()
     assert len(webhook.of_type("Notification")) == 59
     clock.advance(60)
     emulator.deliver()

@@ -8,6 +8,7 @@ import socket
 import ssl
 import struct
 import threading
+from email.utils import formatdate, parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -78,7 +79,10 @@ class Handler(BaseHTTPRequestHandler):
         if reply.is_silent:
             self.server.closing.wait()
             return
-        self.send_response(reply.status)
+        if any(name == "Date" for name, _ in reply.headers):
+            self.send_response_only(reply.status)
+        else:
+            self.send_response(reply.status)
         for name, value in reply.headers:
             self.send_header(name, value)
         self.send_header("content-length", str(len(reply.body)))
@@ -182,6 +186,26 @@ def test_errors_become_results(server, client, reply, result):
     server.reply = reply
     assert client.push(b"{}") == result
     assert not result.is_accepted
+
+
+def test_a_success_has_its_body_and_time(server, client):
+    """The result of a success has the response's body and Date."""
+    server.reply = Reply(200, b'{"failedMetricsCount": 0}', (("Date", "Fri, 15 Jan 2027 08:00:00 GMT"),))
+    result = client.push(b"{}")
+    assert result.content == b'{"failedMetricsCount": 0}'
+    assert result.service_time_seconds == 1_800_000_000
+
+
+def test_a_wrong_clock_is_corrected_after_a_401(server, client):
+    """After a 401 whose Date is far from the own clock, the next call is signed with the service's time."""
+    server.reply = Reply(401, headers=(("Date", "Fri, 15 Jan 2027 08:00:00 GMT"),))
+    client.push(b"{}")
+    server.reply = Reply(401, headers=(("Date", formatdate(usegmt=True)),))
+    client.push(b"{}")
+    client.push(b"{}")
+    first, corrected, again = (parsedate_to_datetime(headers["date"]) for _, headers, _ in server.requests)
+    assert abs(corrected.timestamp() - 1_800_000_000) < 60
+    assert abs((again - first).total_seconds()) < 60
 
 
 def test_a_response_before_the_end_of_the_body_is_read(server, client):

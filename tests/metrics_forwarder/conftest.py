@@ -17,7 +17,7 @@ from attrs import define, field
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from ocisidecar.emulator import Emulator
+from ocisidecar.emulator import Assumptions, Emulator
 
 SOURCES = Path(__file__).parents[2] / "docker" / "metrics-forwarder"
 sys.path[:0] = [str(SOURCES), str(SOURCES.parent)]
@@ -165,10 +165,16 @@ class Process:
 
 
 @pytest.fixture
-def tenancy(tmp_path: Path) -> Iterator[Tenancy]:
+def keeps_repeated() -> bool:
+    """Whether the service keeps a datapoint that is sent again beside the first one; tests may override it."""
+    return True
+
+
+@pytest.fixture
+def tenancy(tmp_path: Path, *, keeps_repeated: bool) -> Iterator[Tenancy]:
     identity = tmp_path / "identity"
     identity.mkdir()
-    with Emulator(seed=1) as emulator:
+    with Emulator(seed=1, assumptions=Assumptions(keeps_repeated_datapoints=keeps_repeated)) as emulator:
         tenancy = Tenancy(emulator, identity)
         tenancy.issue()
         yield tenancy

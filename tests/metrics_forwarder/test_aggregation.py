@@ -31,7 +31,7 @@ def make(max_streams=100, quantiles=(), selector="{}", counts_since_ms=0):
 
 def one(name, *points, kind=None, start_ms=0, **labels):
     """Return samples; times are seconds after START."""
-    key = sorted_labels({"__name__": name, **labels}.items())
+    key = sorted_labels(tuple({"__name__": name, **labels}.items()))
     return Series(key, [(START + round(at * 1000), value) for at, value in points], kind, start_ms)
 
 
@@ -97,6 +97,14 @@ def test_deltas_are_added_up():
     aggregator = make()
     add(aggregator, one("orders", (10, 3.0), (20, 4.0), (70, 5.0), kind=Kind.DELTA))
     assert values(aggregator) == [(20, 7.0), (70, 5.0)]
+
+
+def test_deltas_of_several_processes_are_added_up():
+    """Deltas of several processes, whose times are not in order, count once each, also when one is sent again."""
+    aggregator = make()
+    for at, start in ((10, 0), (9.5, -0.5), (20, 10), (19.5, 9.5), (19.5, 9.5), (20, 10)):
+        add(aggregator, one("orders", (at, 1.0), kind=Kind.DELTA, start_ms=START + round(start * 1000)))
+    assert values(aggregator) == [(20, 4.0)]
 
 
 @pytest.mark.parametrize("kind", [Kind.COUNTER, Kind.GAUGE, Kind.DELTA])
@@ -219,8 +227,8 @@ class TestTypes:
         types = {"queue_count": Type.GAUGE, "jobs": Type.COUNTER}
         add(aggregator, one("queue_count", (15, 7.0)), one("jobs", (15, 6.0)), one("jobs", (30, 9.0)), types=types)
         found = {dict(point.labels)["__name__"]: point.value for point in end(aggregator)}
-        assert found["queue_count"] == 7.0
-        assert aggregator.states[sorted_labels([("__name__", "jobs")])].kind is Kind.COUNTER
+        assert found == {"queue_count": 7.0, "jobs": 3.0}
+        assert aggregator.states[sorted_labels((("__name__", "jobs"),))].kind is Kind.COUNTER
 
     def test_a_gauge_of_another_name_decides_nothing(self):
         """The gauge `queue` does not make a gauge of the counter `queue_total`."""
@@ -246,8 +254,8 @@ class TestHistograms:
         assert aggregator.stream_count == 2
         labels = {"__name__": "latency_seconds", "path": "/"}
         assert end(aggregator) == [
-            Point(sorted_labels({**labels, "quantile": "0.5"}.items()), START + 30_000, pytest.approx(0.3)),
-            Point(sorted_labels({**labels, "quantile": "0.99"}.items()), START + 30_000, 0.5),
+            Point(sorted_labels(tuple({**labels, "quantile": "0.5"}.items())), START + 30_000, pytest.approx(0.3)),
+            Point(sorted_labels(tuple({**labels, "quantile": "0.99"}.items())), START + 30_000, 0.5),
         ]
 
     def test_buckets(self):

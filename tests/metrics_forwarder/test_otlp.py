@@ -19,6 +19,7 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View
 from opentelemetry.sdk.resources import Resource
 
+from ocisidecar.emulator import Fault
 from tests.metrics_forwarder.wire import post
 
 JSON = {"content-type": "application/json"}
@@ -46,11 +47,13 @@ class Sdk:
         self.meter = self.provider.get_meter("shop")
 
 
+@pytest.mark.parametrize("keeps_repeated", [False])
 @pytest.mark.parametrize("temporality", [AggregationTemporality.CUMULATIVE, AggregationTemporality.DELTA])
 @pytest.mark.parametrize("compression", [Compression.NoCompression, Compression.Gzip])
 def test_the_sdk_loses_and_doubles_nothing(tenancy, start_forwarder, temporality, compression):
-    """Counters of the SDK add up, from the first, with either temporality, though it is killed after each."""
-    forwarder = start_forwarder(HISTOGRAMS="buckets")
+    """Counters of the SDK add up, from the first, with either temporality, through kills and failed calls."""
+    forwarder = start_forwarder(HISTOGRAMS="buckets", INTERVAL_SECONDS=1)
+    tenancy.emulator.inject(Fault.error("post_metric_data", "InternalServerError", times=None, probability=0.3))
     sdk = Sdk(forwarder.port, temporality, compression)
     orders, sizes = sdk.meter.create_counter("orders"), sdk.meter.create_histogram("order.size")
     for index in range(4):

@@ -97,6 +97,19 @@ def test_bodies_that_are_not_what_they_say_are_refused_for_good(start_forwarder,
     assert (nameless.status, nameless.headers["x-prometheus-remote-write-samples-written"]) == (400, "1")
 
 
+def test_bodies_come_in_chunks_and_are_bounded(tenancy, start_forwarder, start_ms):
+    """A body in chunks is taken; one that is too long is refused for good, whole or in chunks."""
+    forwarder = start_forwarder()
+    body = version_1(series("up", (start_ms, 1.0)))
+    assert post(forwarder.port, iter([body[:5], body[5:]])).status == 204
+    too_long = bytes(4_000_001)
+    assert post(forwarder.port, too_long).status == 413
+    assert post(forwarder.port, iter([too_long])).status == 413
+    assert forwarder.stop() == 0
+    assert tenancy.points("up") == [(start_ms, 1.0)]
+
+
+@pytest.mark.parametrize("keeps_repeated", [False])
 def test_a_killed_forwarder_has_lost_nothing_that_it_answered(tenancy, start_forwarder, start_ms):
     """After a SIGKILL the next start continues with counters, minutes and datapoints as they were."""
     forwarder = start_forwarder()
@@ -108,6 +121,17 @@ def test_a_killed_forwarder_has_lost_nothing_that_it_answered(tenancy, start_for
         assert post(forwarder.port, body).status == 204  # a sender that got no answer repeats
     assert forwarder.stop() == 0
     assert sum(value for _, value in tenancy.points("orders_total")) == 40
+
+
+def test_what_is_too_old_comes_to_an_end(tenancy, start_forwarder, start_ms):
+    """Samples of three hours ago, as after a long outage, are counted as expired, and younger ones arrive."""
+    forwarder = start_forwarder()
+    old = [(start_ms - 180 * MINUTE + index * MINUTE, 1.0) for index in range(20)]
+    post(forwarder.port, version_1(series("up", *old, (start_ms, 1.0), job="web")))
+    wait_until(lambda: forwarder.metric("queued_points") == 0 and tenancy.points("up"), "nothing waits")
+    assert tenancy.points("up") == [(start_ms, 1.0)]
+    assert forwarder.metric("expired_points_total") == 20
+    assert forwarder.metric("refused_points_total") == 0
 
 
 def test_wrong_settings_are_all_told(tenancy, volume, tmp_path):

@@ -43,6 +43,7 @@ class FakeService:
         self.results = []
         self.refused = ()
         self.failing = {}
+        self.failing_times = ()
         self.bodies = []
 
     def __call__(self, body):
@@ -52,12 +53,19 @@ class FakeService:
         metrics = json.loads(body)["metricData"]
         if any(one["name"] in self.refused for one in metrics):
             return PushResult(400, "InvalidParameter: no", service_time_seconds=NOW)
-        failed = [one for one in metrics if one["name"] in self.failing]
+        failed = [one for one in metrics if one["name"] in self.failing or self._has_failing_time(one)]
+        if len(failed) == len(metrics):
+            return PushResult(400, "No valid metrics.", service_time_seconds=NOW)
         answer = {
             "failedMetricsCount": len(failed),
-            "failedMetrics": [{"message": self.failing[one["name"]], "metricData": one} for one in failed],
+            "failedMetrics": [
+                {"message": self.failing.get(one["name"], "time"), "metricData": one} for one in failed
+            ],
         }
         return PushResult(200, content=json.dumps(answer).encode(), service_time_seconds=NOW)
+
+    def _has_failing_time(self, metric):
+        return any(one["timestamp"].endswith(self.failing_times) for one in metric["datapoints"])
 
     def names(self):
         """Return the names of the metrics of each call."""
@@ -242,6 +250,18 @@ def test_metrics_that_fail_within_a_success_are_told(sender, service, queue, met
     assert "dimension value is not valid" in capsys.readouterr().err
     assert "dimension value is not valid" in (volume / "refused.jsonl").read_text()
     assert len(service.bodies) == 1
+
+
+def test_only_the_datapoint_that_is_wrong_is_lost(sender, service, queue, metrics):
+    """Where one datapoint of a stream fails, the stream's others, and those that are younger, arrive."""
+    queue("up", ago=2 * HOUR + 60)
+    queue("up", ago=120)
+    queue("up", "good", ago=60)
+    service.failing_times = ("T06:00:00.000Z", "T05:59:00.000Z", "T07:58:00.000Z")
+    send_all(sender)
+    assert (metrics.get("expired_points_total"), metrics.get("refused_points_total")) == (1, 1)
+    assert metrics.get("sent_points_total") == 2
+    assert metrics.get("queued_points") == 0
 
 
 def test_failures_that_the_answer_does_not_name_are_told(sender, service, queue, capsys):

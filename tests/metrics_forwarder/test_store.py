@@ -41,6 +41,17 @@ def test_the_queue_is_bounded(store):
     assert [one.at_ms for one in store.oldest_points(50, 100)] == list(range(5, 15))
 
 
+def test_what_is_forgotten_leaves_nothing(store):
+    """Series that are forgotten, and streams of which nothing waits, are removed."""
+    labels = [["__name__", "up"]]
+    checkpoint(store, [("a", 1, 0.0), ("b", 2, 0.0)], rows=[[labels, "gauge"]])
+    assert list(store.series()) == [[labels, "gauge"]]
+    store.remove_points(store.oldest_points(1, 100))
+    store.checkpoint(rows=(), forgotten=[labels], types=(), points=(), max_points=100)
+    assert list(store.series()) == []
+    assert store._database.execute("SELECT text FROM streams").fetchall() == [("b",)]
+
+
 @pytest.mark.usefixtures("store")
 def test_one_at_a_time(volume):
     """A second forwarder on the same volume is refused."""

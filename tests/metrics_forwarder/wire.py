@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import struct
 from collections.abc import Iterable, Mapping, Sequence
@@ -96,13 +97,19 @@ class Answer:
 
 
 def post(
-    port: int, body: bytes, path: str = "/api/v1/write", headers: Iterable[tuple[str, Any]] | None = None
+    port: int,
+    body: bytes | Iterable[bytes],
+    path: str = "/api/v1/write",
+    headers: Iterable[tuple[str, Any]] | None = None,
 ) -> Answer:
-    """Post a body, by default as remote write 1.0."""
+    """Post a body, in chunks if it is an iterator, by default as remote write 1.0."""
     given = dict(headers) if headers is not None else write_headers(VERSION_1)
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
-        connection.request("POST", path, body, given)
+        with contextlib.suppress(
+            BrokenPipeError, ConnectionResetError
+        ):  # an early answer to a body that is too long
+            connection.request("POST", path, body, given)
         response = connection.getresponse()
         return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
     finally:

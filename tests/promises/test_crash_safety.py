@@ -31,7 +31,9 @@ def deployment(image="fra.ocir.io/acme/web:1.4"):
         .with_sidecar(SidecarSpec.prometheus())
         .with_sidecar(SidecarSpec.log_forwarder())
     )
-    alarm = AlarmSpec.cpu_utilization(80, destinations=[TopicSpec("oncall")])
+    alarm = AlarmSpec.cpu_utilization(
+        80, destinations=[TopicSpec("oncall", subscriptions=["mailto:ops@example.com"])]
+    )
     return DeploymentSpec("web", [web], alarms=[alarm])
 
 

@@ -14,7 +14,9 @@ SPEC = DeploymentSpec(
     "web",
     [InstanceSpec("web", image_url="docker.io/acme/web:1.4", ports=[80], replicas=2)],
     logging=LoggingSpec.none(),
-    alarms=[AlarmSpec.cpu_utilization(80, destinations=[TopicSpec("oncall")])],
+    alarms=[
+        AlarmSpec.cpu_utilization(80, destinations=[TopicSpec("oncall", subscriptions=["mailto:ops@example.com"])])
+    ],
 )
 
 

@@ -11,7 +11,9 @@ SPEC = DeploymentSpec(
     "web",
     [InstanceSpec("web", image_url="fra.ocir.io/acme/web:1.4", ports=[80])],
     logging=LoggingSpec.deployment(),
-    alarms=[AlarmSpec.cpu_utilization(80, destinations=[TopicSpec("oncall")])],
+    alarms=[
+        AlarmSpec.cpu_utilization(80, destinations=[TopicSpec("oncall", subscriptions=["mailto:ops@example.com"])])
+    ],
 )
 NSG = "network-security-group/web"
 
@@ -202,7 +204,7 @@ def test_a_removed_parts_tag_is_restored(provisioner, deployment, resources, net
 def test_drift_and_a_change_of_the_spec_are_one_plan(provisioner, resources, network):
     """One plan holds both a change of the spec and the drift."""
     network.update_vcn(resources["vcn/main"], {"displayName": "prod"})
-    changed = evolve(SPEC, alarms=[AlarmSpec.cpu_utilization(95, destinations=[TopicSpec("oncall")])])
+    changed = evolve(SPEC, alarms=[AlarmSpec.cpu_utilization(95, destinations=SPEC.alarms[0].destinations)])
     plan = provisioner.plan(changed)
     assert {str(step.key) for step in plan.changes} == {"vcn/main", "alarm/cpu-utilization"}
     provisioner.apply(plan)

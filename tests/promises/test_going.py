@@ -46,7 +46,9 @@ EVERYTHING = DeploymentSpec(
     "shop",
     [WEB],
     logging=LoggingSpec.deployment(),
-    alarms=[AlarmSpec.cpu_utilization(80, destinations=[TopicSpec("oncall")])],
+    alarms=[
+        AlarmSpec.cpu_utilization(80, destinations=[TopicSpec("oncall", subscriptions=["mailto:ops@example.com"])])
+    ],
     repositories=[RepositorySpec("acme/web")],
 )
 PUBLIC = evolve(EVERYTHING, network=NetworkSpec.public())
@@ -100,8 +102,8 @@ KEYS = [
 
 
 def test_every_kind_is_tried():
-    """The cases below have a resource of every kind that there is."""
-    assert {key.partition("/")[0] for key in KEYS} == set(KINDS)
+    """The cases below have a resource of every kind but subscriptions, which are gone when they are deleted."""
+    assert {key.partition("/")[0] for key in KEYS} == KINDS.keys() - {"subscription"}
 
 
 @pytest.mark.parametrize("key", KEYS)

@@ -20,6 +20,7 @@ from ocisidecar import (
     PlanError,
     SecretRef,
     SpecError,
+    TopicSpec,
     VolumeSpec,
 )
 from ocisidecar.emulator import Fault
@@ -77,6 +78,11 @@ REFERENCES = {
     "LoggingSpec.log_id": ("log", lambda one: _with_log(log_id=one), "logging.log_id"),
     "LoggingSpec.log_group_id": ("loggroup", lambda one: _with_log(log_group_id=one), "logging.log_group_id"),
     "AlarmSpec.destinations": ("onstopic", _with_alarm, _ALARM),
+    "TopicSpec.subscriptions": (
+        "fnfunc",
+        lambda one: DeploymentSpec("web", [WEB], topic=TopicSpec("oncall", subscriptions=[one])),
+        "topic.subscriptions[0]",
+    ),
     "SecretRef.secret_id": ("vaultsecret", _with_secret, f'{_VOLUME}["config"].files["token"].secret_id'),
     "ImagePullSecret.secret_id": (
         "vaultsecret",

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from ocisidecar.plan.diff import diff, removal
 from ocisidecar.plan.operations import operations_of
 from ocisidecar.plan.plan import Action, Operation, OperationId, Plan
-from ocisidecar.resources.kinds import NEEDS
+from ocisidecar.resources.kinds import KINDS, NEEDS
 from ocisidecar.state.desired import Desired, Rollout
 from ocisidecar.state.observed import Live, Phase, Snapshot
 from ocisidecar.wire import Key
@@ -30,12 +30,19 @@ SHOP = Rollout("shop", overlap=True, max_unavailable=2, is_rolled_back=True)
 MAIL = Rollout("mail", overlap=False, max_unavailable=1, is_rolled_back=True)
 GATEWAYS = ["internet-gateway/main", "nat-gateway/main", "service-gateway/main"]
 VCN, GROUP, SUBNET, NSG = "vcn/main", "log-group/main", "subnet/main", "network-security-group/main"
-BEFORE_INSTANCES = ["policy/main", "container-repository/acme/web"]
+INSTALL_KEY = "management-agent-install-key/agents"
+BEFORE_INSTANCES = ["policy/main", "container-repository/acme/web", INSTALL_KEY]
 
 
 def _instances(rollout: Rollout, *logs: str) -> list[Desired]:
     names = [f"container-instance/{rollout.group}-{number}" for number in range(3)]
     return [want(name, refers=[SUBNET, NSG, *logs], after=BEFORE_INSTANCES, rollout=rollout) for name in names]
+
+
+def _agents(rollout: Rollout) -> list[Desired]:
+    names = [f"{rollout.group}-{number}" for number in range(3)]
+    made = [want(f"management-agent/{name}", refers=[f"container-instance/{name}"]) for name in names]
+    return [evolve(one, comes_by_itself=True, may_coexist=True) for one in made]
 
 
 EVERYTHING: Mapping[Key, Desired] = {
@@ -54,13 +61,17 @@ EVERYTHING: Mapping[Key, Desired] = {
         want("log/app", refers=[GROUP]),
         want("log/audit", refers=[GROUP]),
         want("container-repository/acme/web"),
+        evolve(want(INSTALL_KEY), may_coexist=True),
         want("topic/ops"),
+        want("subscription/ops/mailto:me@example.com", refers=["topic/ops"]),
         want("alarm/cpu", refers_mutably=["topic/ops"]),
         *_instances(WEB, "log/app"),
         *_instances(API),
         *_instances(JOB, "log/app", "log/audit"),
         *_instances(SHOP, "log/app"),
         *_instances(MAIL),
+        *_agents(WEB),
+        *_agents(MAIL),
     )
 }
 """A deployment with something of every kind; a drawn one has a part of it."""
@@ -75,6 +86,10 @@ FOLLOW_THE_VCN = {"route-table", "security-list", *(gateway.partition("/")[0] fo
 NEVER_FAIL = {"vcn", "subnet", "network-security-group", *FOLLOW_THE_VCN}
 UNGUARDED = {"policy", "alarm"}
 """What these refer to may be deleted under them."""
+
+
+HOLD_NOTHING = {"management-agent"}
+"""They outlive what they refer to."""
 
 
 @define
@@ -161,6 +176,7 @@ class Service:
         if operation.id.action is Action.CREATE:
             self.current[operation.id.key] = live_id(operation.id.key, 3)
         fields = ["refers"] if made.key.kind in UNGUARDED else ["refers", "uses"]
+        fields = [] if made.key.kind in HOLD_NOTHING else fields
         self.refers[self.current[operation.id.key]] = [
             self.current[ref.key] for name in fields for ref in made.body[name]
         ]
@@ -183,6 +199,8 @@ def play(plan: Plan, choose: Callable[[list[OperationId]], OperationId]) -> Serv
 
 
 def _refers(one: Live) -> list[str]:
+    if one.key.kind in HOLD_NOTHING:
+        return []
     return [*one.body["refers"], *([] if one.key.kind in UNGUARDED else one.body["uses"])]
 
 
@@ -258,4 +276,4 @@ def test_the_model_has_something_of_every_kind():
     referred: dict[str, set[str]] = {kind: set() for kind in NEEDS}
     for made in EVERYTHING.values():
         referred[made.key.kind] |= {need.kind for need in made.needs}
-    assert referred == {kind: set(needs) for kind, needs in NEEDS.items()}
+    assert referred == {name: {*kind.needs, kind.follows} - {""} for name, kind in KINDS.items()}

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from attrs import evolve, frozen
 
 from ocisidecar import (
+    AccessSpec,
     Action,
     AlarmSpec,
     DeploymentSpec,
@@ -18,12 +19,14 @@ from ocisidecar import (
     NetworkSpec,
     Provisioner,
     RepositorySpec,
+    SidecarSpec,
     Statement,
     TopicSpec,
 )
 from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.resources.capabilities import KeepsData
 from ocisidecar.resources.kinds import KINDS
+from ocisidecar.state.desired import INSTALL_KEY
 from ocisidecar.state.observed import Live, Phase
 from ocisidecar.wire import Key
 from tests.readers import reader_of
@@ -48,12 +51,16 @@ CPU = AlarmSpec("cpu", query="CpuUtilization[1m].mean() > 80", destinations=[OPS
 CHANGED_CPU = evolve(CPU, severity="WARNING", body="Too hot.", destinations=[evolve(OPS, description="night")])
 
 
+UNTAGGED = "-"
+"""For a resource that is not changed, because it takes no tags."""
+
+
 @frozen
 class Case:
     """A deployment before and after a change in place.
 
     Attributes:
-        fields: the changed fields by key, for every resource of the deployment.
+        fields: the changed fields by key, for every resource of the deployment; none of what takes no tags.
     """
 
     before: DeploymentSpec
@@ -64,7 +71,11 @@ class Case:
 def _case(before: DeploymentSpec, *, changes: Mapping[str, object], fields: Mapping[str, str]) -> Case:
     keys = {text: Key.parse(text) for text in fields}
     after = evolve(before, freeform_tags={"contract": "changed"}, **changes)
-    named = {key: frozenset({"freeformTags", *fields[text].split()}) for text, key in keys.items() if key}
+    named = {
+        key: frozenset({"freeformTags", *fields[text].split()} if fields[text] != UNTAGGED else ())
+        for text, key in keys.items()
+        if key
+    }
     return Case(before, after, named)
 
 
@@ -73,6 +84,7 @@ def cases(prefix: str) -> Mapping[str, Case]:
     repository = RepositorySpec(f"{prefix}/app")
     own = dict.fromkeys(("vcn/main", "route-table/main", "security-list/main", "subnet/main"), "")
     gateways = dict.fromkeys(("nat-gateway/main", "service-gateway/main"), "")
+    agent = APP.with_sidecar(SidecarSpec.management_agent())
     found = (
         _case(
             DeploymentSpec(f"{prefix}-public", network=NetworkSpec.public()),
@@ -89,6 +101,18 @@ def cases(prefix: str) -> Mapping[str, Case]:
                 "dynamic-group/main": "",
                 "policy/main": "statements description",
                 "container-instance/app-0": "displayName vnics",
+            },
+        ),
+        _case(
+            DeploymentSpec(f"{prefix}-agent", [agent], access=AccessSpec.none()),
+            changes={"instances": [evolve(agent, display_name="renamed")]},
+            fields={
+                **own,
+                **gateways,
+                "network-security-group/app": "",
+                "container-instance/app-0": "displayName",
+                "management-agent/app-0": "displayName",
+                str(INSTALL_KEY): UNTAGGED,
             },
         ),
         _case(
@@ -156,7 +180,7 @@ def are_updated(provisioner: Provisioner, case: Case) -> None:
     """Each resource is updated in place, in exactly the fields that changed."""
     plan = provisioner.plan(case.after)
     assert {step.action for step in plan.changes} == {Action.UPDATE}
-    assert {step.key: step.changed_fields for step in plan.changes} == case.fields
+    assert {step.key: step.changed_fields for step in plan.steps} == case.fields
     provisioner.apply(plan)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 
-from ocisidecar.spec import AccessSpec, InstanceSpec, Statement
+from ocisidecar.spec import AccessSpec, InstanceSpec, SidecarSpec, Statement
 from ocisidecar.wire import resolve
 from tests.plan_values import IDENTITY
 from tests.readers import reader_of
@@ -30,6 +30,21 @@ def test_a_group_matches_as_little_as_oci_allows(wanted):
     assert group["matchingRule"] == (
         f"ALL {{resource.type = 'computecontainerinstance', resource.compartment.id = '{IDENTITY.compartment_id}'}}"
     )
+
+
+@pytest.mark.parametrize(
+    ("agent", "is_narrowed"),
+    [(SidecarSpec.management_agent(), True), (SidecarSpec.management_agent(response_file="key"), False)],
+    ids=["registered by the deployment", "with a key of the user's"],
+)
+def test_a_defined_tag_narrows_the_group_of_agents_that_have_it(wanted, agent, is_narrowed):
+    """Agents get the tag with the response file that is made for them, so only then their group can ask for it."""
+    desired = wanted(WEB.with_sidecar(agent), access=AccessSpec.deployment(defined_tag="Ops.Deployment"))
+    rule = desired["dynamic-group/agents"].body["matchingRule"]
+    assert ("tag.Ops.Deployment.value = " in rule) is is_narrowed
+    made = desired.get("management-agent/web-0")
+    tags = {} if made is None else made.body["definedTags"]
+    assert tags == ({"Ops": {"Deployment": "web"}} if is_narrowed else {})
 
 
 def test_a_defined_tag_narrows_the_group_to_the_deployment(wanted):

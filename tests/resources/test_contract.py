@@ -20,6 +20,8 @@ SLOW = Latencies(
     container_instance_delete=10,
     container_instance_action=5,
     vnic_release=15,
+    management_agent=2,
+    agent_registration=120,
 )
 
 

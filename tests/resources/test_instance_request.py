@@ -432,13 +432,14 @@ def test_metrics_forwarders_know_where_they_are():
 
 
 def test_prometheus_writes_to_the_metrics_forwarder_beside_it():
-    """A generated configuration writes to the forwarder, in one shard and small requests, beside what was asked."""
+    """A generated configuration writes to the forwarder too, in small requests and with types."""
     prometheus = SidecarSpec.prometheus(remote_write=["https://example.org/write"])
     web = InstanceSpec("web", image_url="a:1", sidecars=[prometheus, SidecarSpec.metrics_forwarder()])
     other, forwarder = json.loads(data_of(composed(web), "prometheus.yml"))["remote_write"]
     assert other == {"url": "https://example.org/write"}
     assert forwarder["url"] == "http://127.0.0.1:9181/api/v1/write"
     assert forwarder["queue_config"] == {"max_shards": 1, "max_samples_per_send": 500, "retry_on_http_429": True}
+    assert forwarder["metadata_config"] == {"send_interval": "15s"}
     assert "remote_write" not in json.loads(data_of(composed(WEB), "prometheus.yml"))
 
 
@@ -528,7 +529,7 @@ def test_bodies_are_what_the_sdk_declares(spec: DeploymentSpec):
 @laws
 @given(deployments())
 def test_references_are_to_known_kinds(spec: DeploymentSpec):
-    """The body of any valid spec refers to subnets, security groups, logs and vault secrets only."""
+    """The body of any valid spec refers to subnets, groups, logs, vault secrets and response files only."""
     for instance in spec.instances:
         kinds = {ref.key.kind for ref in references(compose(spec, instance, replica=0).body)}
-        assert kinds <= {"subnet", "network-security-group", "log", "secret"}
+        assert kinds <= {"subnet", "network-security-group", "log", "secret", "response-file"}

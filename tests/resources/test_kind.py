@@ -35,6 +35,8 @@ MEANINGS = {
 }
 OWN_MEANINGS = {
     "container-instance": {"INACTIVE": Phase.STOPPED},
+    # nothing can register with an install key that is switched off or over
+    "management-agent-install-key": {"INACTIVE": Phase.FAILED, "TERMINATED": Phase.FAILED},
     "subscription": {"PENDING": Phase.READY},  # only its endpoint's owner can change that
 }
 
@@ -44,11 +46,15 @@ class TestEveryKind:
     """Properties of every kind in the registry."""
 
     def test_operations_are_the_sdks(self, kind):
-        """The SDK's client has create, get, update, delete and list under the names that the base class derives."""
+        """The SDK's client has create, get, update, delete and list under the names that the base class derives.
+
+        Only what another resource makes has no create.
+        """
         module, _, name = kind.client.partition(".")
         client = getattr(importlib.import_module(f"oci.{module}"), name)
-        for operation in (f"{verb}_{kind.noun}" for verb in ("create", "get", "update", "delete")):
+        for operation in (f"{verb}_{kind.noun}" for verb in ("get", "update", "delete")):
             assert callable(getattr(client, operation))
+        assert hasattr(client, f"create_{kind.noun}") is not bool(kind.follows)
         assert callable(getattr(client, f"list_{kind.plural}"))
 
     def test_every_state_word_has_its_phase(self, kind):

@@ -124,8 +124,8 @@ def test_problems_of_forms_in_a_file():
     text = "name: web\nimage_url: a:1\nvolumes: [{config_file: {name: v, files: {x: 1}}}, [1]]"
     assert loading_problems(text) == [
         (
-            'volumes[0].config_file.files["x"]: must be text, {file: …}, {secret: …} or {prometheus: …}, got a '
-            "number; put it in quotes"
+            'volumes[0].config_file.files["x"]: must be text, {file: …}, {secret: …}, {prometheus: …} or '
+            "{agent_response_file: {}}, got a number; put it in quotes"
         ),
         "volumes[1]: must be one of empty_dir, config_file, file_system, got a list",
     ]

@@ -10,6 +10,7 @@ import pytest
 from oci_lexer_parser import parse_policy_statements
 
 from ocisidecar.spec import (
+    AgentResponseFile,
     DeploymentSpec,
     InstanceSpec,
     PrometheusConfig,
@@ -82,8 +83,7 @@ def test_presets_are_bounded(name: str):
 
 def test_all_fit_into_one_instance():
     """An instance with all presets is valid on two OCPUs, without a conflict of names, ports, volumes or limits."""
-    sidecars = [make() for name, make in PRESETS.items() if name != "management_agent"]
-    spec = with_all(*sidecars, SidecarSpec.management_agent(response_file=SECRET))
+    spec = with_all(*(make() for make in PRESETS.values()))
     assert validate(spec, accepts_symbolic_images=True) == ()
 
 
@@ -293,7 +293,9 @@ def test_management_agent_gets_its_key_as_a_file():
     assert not sidecar.problems
     assert sidecar.statements[0].where == "target.metrics.namespace='shop'"
     assert {statement.principal for statement in sidecar.statements} == {"managementagent"}
-    assert "install key" in SidecarSpec.management_agent().problems[0]
+    made = SidecarSpec.management_agent()
+    assert volume_at(made, "/etc/management-agent").files == {"input.rsp": AgentResponseFile()}
+    assert not made.problems
     assert "/logs" not in sidecar.mounts
     assert SidecarSpec.management_agent(log_volume="files").mounts["/logs"].volume == "files"
 

@@ -254,7 +254,10 @@ def test_policy_statements_cannot_be_broken_out_of(statement: Statement, problem
         ),
         (
             VolumeSpec.config_file("v", {"x": 5}),
-            'files["x"]: must be bytes, a Path, a SecretRef or a PrometheusConfig, got a value of type int',
+            (
+                'files["x"]: must be bytes, a Path, a SecretRef, a PrometheusConfig or an AgentResponseFile, got a '
+                "value of type int"
+            ),
         ),
         (VolumeSpec("v", kind="file_system"), "mount_target_id: must be given together with export_id"),
     ],
@@ -353,10 +356,25 @@ def test_own_images_need_a_prefix_in_the_cloud():
     ]
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [{"shape": "CI.Standard.A1.Flex"}, {"placement": PlacementSpec(shapes=["CI.Standard.A1.Flex"])}],
+    ids=["shape", "placement"],
+)
+def test_the_management_agent_is_refused_on_arm(fields):
+    """Oracle's agent exists for x86 only; the problem names the sidecar that takes its place."""
+    spec = SHOP.with_instance(evolve(WEB, **fields).with_sidecar(SidecarSpec.management_agent()))
+    (problem,) = problems_of(spec, accepts_symbolic_images=True)
+    assert problem.startswith('instances["web"].sidecars["management-agent"].image_url: ')
+    assert "A1" in problem
+    assert "SidecarSpec.metrics_forwarder()" in problem
+
+
 def test_preset_problems_are_reported():
     """A problem that a preset reports is a problem of its sidecar."""
-    (problem,) = problems_of(SHOP.with_instance(WEB.with_sidecar(SidecarSpec.management_agent(image_url="a:1"))))
-    assert problem.startswith('instances["web"].sidecars["management-agent"]: has no response_file')
+    agent = SidecarSpec.management_agent(image_url="a:1", scrape_url="ftp://a")
+    (problem,) = problems_of(SHOP.with_instance(WEB.with_sidecar(agent)))
+    assert problem.startswith('instances["web"].sidecars["management-agent"]: scrape_url must be http://')
 
 
 @pytest.mark.parametrize(

@@ -188,6 +188,22 @@ def test_a_log_forwarder_whose_pushes_fail(provisioner, emulator):
     assert finding.evidence == ("log: push failed: status 404, failures 1",)
 
 
+def test_a_metrics_forwarder_whose_pushes_fail(provisioner, emulator):
+    """The finding of a metrics forwarder whose pushes fail, or whose budget is used up, has its log's errors."""
+    lines = [
+        json.dumps({"level": "WARNING", "event": "budget used up: further series are not sent", "streams": 200}),
+        json.dumps({"level": "WARNING", "event": "push failed", "status": 404, "failures": 1}),
+    ]
+    emulator.script("metrics-forwarder", ContainerScript(lines=lines))
+    deployment = provisioner.apply(WEB.with_sidecar(SidecarSpec.metrics_forwarder()), wait="ready")
+    (finding,) = deployment.diagnose().findings
+    assert (finding.cause, finding.key) == ("metrics-held-back", "container-instance/web-0/metrics-forwarder")
+    assert finding.evidence == (
+        "log: budget used up: further series are not sent: streams 200",
+        "log: push failed: status 404, failures 1",
+    )
+
+
 def test_a_completed_job_has_no_findings(provisioner, emulator, clock):
     """A job that exited with code 0 has no findings, although its instance is INACTIVE."""
     emulator.script("job", ContainerScript(exits_after_seconds=5))

@@ -90,6 +90,7 @@ class Aggregator:
     _streams: set[Labels] = field(default_factory=set)
     _decisions: dict[int, bool] = field(default_factory=dict)
     _has_ended_series: bool = False
+    _type_changes: int = 0
 
     def restore(self, states: Collection[State], types: Mapping[str, Type], now: float) -> None:
         """Take what was stored."""
@@ -112,6 +113,7 @@ class Aggregator:
             if self.types.get(family) is not family_type and len(self.types) < _MAX_TYPES:
                 self.types[family] = family_type
                 self.new_types.add(family)
+                self._type_changes += 1
         for series in batch.series:
             self._add_series(series, now, counts)
         return counts
@@ -176,13 +178,17 @@ class Aggregator:
         return found
 
     def _check_kind(self, state: State, series: Series) -> None:
-        """Change the kind of a series whose type becomes known late."""
+        """Change the kind of a series whose type becomes known late; what it has of open intervals is void."""
         kind = series.kind
+        if kind is None and state.types_seen == self._type_changes:
+            return
+        state.types_seen = self._type_changes
         if kind is None:
             name = state.name
             kind = kind_of(name, self._type_of(name))
         if kind is not state.kind:
             state.kind, state.last, state.is_changed = kind, None, True
+            state.intervals.clear()
             self._streams |= self._streams_of(state)
 
     def _type_of(self, name: str) -> Type | None:

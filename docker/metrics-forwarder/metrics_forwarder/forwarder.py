@@ -18,7 +18,7 @@ from metrics_forwarder.samples import NAME, Batch, DecodeError, Type
 from metrics_forwarder.series import State
 from metrics_forwarder.store import QueuedPoint, Store
 
-MAX_CONTENT_BYTES: Final = 32_000_000
+MAX_CONTENT_BYTES: Final = 4_000_000
 """Of a request, uncompressed."""
 
 MAX_JOURNAL_BYTES: Final = 8_000_000

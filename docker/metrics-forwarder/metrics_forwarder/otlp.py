@@ -91,7 +91,7 @@ def _series(metric: Any, common: dict[str, str], batch: Batch) -> Iterator[Serie
         for suffix, extra, value, kind in parts:
             pairs = {**labels, **extra, NAME: metric.name + suffix}
             try:
-                key = sorted_labels(pairs.items())
+                key = sorted_labels(tuple(pairs.items()))
             except ValueError as exc:
                 batch.invalid.append(str(exc))
                 continue

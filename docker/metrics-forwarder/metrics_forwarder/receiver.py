@@ -8,7 +8,9 @@ Specification", OTLP/HTTP.
 
 from __future__ import annotations
 
+import re
 import threading
+from collections.abc import Iterator
 from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,10 +27,11 @@ from metrics_forwarder.store import StoreError
 
 WRITE: Final = "/api/v1/write"
 OTLP: Final = "/v1/metrics"
-MAX_BODY_BYTES: Final = 8_000_000
+MAX_BODY_BYTES: Final = 4_000_000
 
-_CLIENT_TIMEOUT_SECONDS: Final = 60.0
-_MAX_CONCURRENT: Final = 4
+_CLIENT_TIMEOUT_SECONDS: Final = 20.0
+_MAX_CONCURRENT: Final = 2
+_MAX_LINE_BYTES: Final = 1000
 _RETRY_AFTER_SECONDS: Final = "5"
 _PROTOBUF: Final = "application/x-protobuf"
 _JSON: Final = "application/json"
@@ -68,7 +71,6 @@ class Receiver(ThreadingHTTPServer):
         self.metrics = metrics
         self.slots = threading.BoundedSemaphore(_MAX_CONCURRENT)
         self.is_closing = False
-        self.last_request = 0
         try:
             super().__init__(("127.0.0.1", port), _Handler)
         except OSError as exc:
@@ -90,6 +92,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Take the samples of one request."""
+        if self.server.is_closing or not self.server.slots.acquire(timeout=_CLIENT_TIMEOUT_SECONDS):
+            self.close_connection = True
+            self._refuse(_Refused(HTTPStatus.SERVICE_UNAVAILABLE, "the forwarder is busy or ends"))
+            return
         try:
             body = self._body()
             request_format = _format(self.path, self.headers)
@@ -97,6 +103,8 @@ class _Handler(BaseHTTPRequestHandler):
         except _Refused as exc:
             self._refuse(exc)
             return
+        finally:
+            self.server.slots.release()
         self.server.metrics.add("requests_total")
         if self.path == WRITE:
             self._answer_write(batch)
@@ -104,18 +112,42 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer_otlp(batch, is_json="json" in request_format)
 
     def _body(self) -> bytes:
-        length = self.headers.get("content-length", "")
-        if not length.isdigit():
-            self.close_connection = True
-            raise _Refused(HTTPStatus.LENGTH_REQUIRED, "the request has no Content-Length")
-        if int(length) > MAX_BODY_BYTES:
-            self.close_connection = True
+        """Return the body, whole or in chunks; the connection ends where the rest of it is not read."""
+        self.close_connection = True
+        if self.headers.get("transfer-encoding", "").lower() == "chunked":
+            body = b"".join(self._chunks())
+        else:
+            length = self.headers.get("content-length", "")
+            if not length.isdigit():
+                raise _Refused(HTTPStatus.LENGTH_REQUIRED, "the request has no Content-Length")
+            body = self._part(int(length), 0)
+        self.close_connection = self.headers.get("connection", "").lower() == "close"
+        return body
+
+    def _chunks(self) -> Iterator[bytes]:
+        """Yield the parts of a body in chunks (RFC 9112, 7.1)."""
+        total = 0
+        while True:
+            size = self.rfile.readline(_MAX_LINE_BYTES).partition(b";")[0].strip()
+            if not re.fullmatch(rb"[0-9a-fA-F]{1,8}", size):
+                raise _Refused(HTTPStatus.BAD_REQUEST, "the request has a chunk without its size")
+            if int(size, 16) == 0:
+                break
+            yield self._part(int(size, 16), total)
+            total += int(size, 16)
+            self.rfile.readline(_MAX_LINE_BYTES)
+        while self.rfile.readline(_MAX_LINE_BYTES).strip():
+            pass
+
+    def _part(self, length: int, before: int) -> bytes:
+        if before + length > MAX_BODY_BYTES:
             raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the request has more than {MAX_BODY_BYTES} bytes")
-        return self.rfile.read(int(length))
+        part = self.rfile.read(length)
+        if len(part) < length:
+            raise _Refused(HTTPStatus.BAD_REQUEST, "the request ends within its body")
+        return part
 
     def _accept(self, request_format: str, body: bytes) -> Batch:
-        if self.server.is_closing or not self.server.slots.acquire(timeout=_CLIENT_TIMEOUT_SECONDS / 2):
-            raise _Refused(HTTPStatus.SERVICE_UNAVAILABLE, "the forwarder is busy or ends")
         try:
             return self.server.forwarder.accept(request_format, body)
         except DecodeError as exc:
@@ -123,8 +155,6 @@ class _Handler(BaseHTTPRequestHandler):
         except StoreError as exc:
             self.server.metrics.add("save_failures_total")
             raise _Refused(HTTPStatus.SERVICE_UNAVAILABLE, f"cannot store the request: {exc}") from exc
-        finally:
-            self.server.slots.release()
 
     def _answer_write(self, batch: Batch) -> None:
         written = {

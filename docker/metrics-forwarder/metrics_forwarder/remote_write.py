@@ -6,7 +6,7 @@ Source: prometheus/docs, docs/specs/prw/remote_write_spec.md and remote_write_sp
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import snappy
@@ -45,7 +45,7 @@ def decode_1(content: bytes) -> Batch:
             batch.types[one.metric_family_name] = TYPES[one.type]
     for one in request.timeseries:
         batch.unsupported += len(one.histograms)
-        labels = _labels(((pair.name, pair.value) for pair in one.labels), batch)
+        labels = _labels([(pair.name, pair.value) for pair in one.labels], batch)
         if labels is not None and one.samples:
             batch.series.append(Series(labels, _points(one.samples)))
     return batch
@@ -81,10 +81,10 @@ def _parsed(message: Any, content: bytes) -> Any:
         raise DecodeError("the body is not the protobuf message that the Content-Type names") from exc
 
 
-def _labels(pairs: Iterable[tuple[str, str]], batch: Batch) -> Labels | None:
+def _labels(pairs: list[tuple[str, str]], batch: Batch) -> Labels | None:
     """Return the labels of a series, or None when they are invalid, which `batch` then tells."""
     try:
-        return sorted_labels(pairs)
+        return sorted_labels(tuple(pairs))
     except ValueError as exc:
         _add_problem(batch, str(exc))
         return None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 NAME: Final = "__name__"
@@ -15,6 +15,7 @@ Labels = tuple[tuple[str, str], ...]
 """Pairs of name and value, sorted by name; the metric's name is the label `__name__`."""
 
 _STALE: Final = struct.pack("<Q", 0x7FF0000000000002)
+_KNOWN_LABELS: Final = 4096
 _COUNTER_SUFFIXES: Final = ("_total", "_bucket", "_count", "_sum")
 
 
@@ -100,8 +101,9 @@ def is_stale(value: float) -> bool:
 STALE: Final[float] = struct.unpack("<d", _STALE)[0]
 
 
-def sorted_labels(pairs: Iterable[tuple[str, str]]) -> Labels:
-    """Return labels without blank values; ValueError says what is wrong with them."""
+@lru_cache(maxsize=_KNOWN_LABELS)
+def sorted_labels(pairs: Labels) -> Labels:
+    """Return labels in their order and without blank values; ValueError says what is wrong with them."""
     labels = tuple(sorted(pair for pair in pairs if pair[1]))
     names = [name for name, _ in labels]
     if len(set(names)) < len(names):

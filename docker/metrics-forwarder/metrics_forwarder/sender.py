@@ -9,7 +9,7 @@ import json
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final, Protocol
@@ -135,23 +135,23 @@ class Sender:
         return result
 
     def _on_accepted(self, points: list[QueuedPoint], result: PushResult) -> None:
-        """Remove what was accepted, and what was refused within the answer."""
+        """Remove what was accepted; of what failed within the answer, find out which datapoints it is."""
         self._metrics.set("last_acknowledgement_timestamp_seconds", time.time())
         if self._failures:
             log("push accepted again", failures=self._failures)
             self._failures = 0
         failed_count, messages = failed_metrics(result.content)
-        named: dict[str, list[QueuedPoint]] = {}
+        failed: dict[str, list[QueuedPoint]] = {}
+        accepted: list[QueuedPoint] = []
         for one in points:
             key = _key(json.loads(one.stream))
-            if key in messages:
-                named.setdefault(key, []).append(one)
-        for key, refused in named.items():
-            self._set_aside(refused, messages[key], result)
-        if failed_count > len(named):
-            log("metrics failed that the answer does not name", level="ERROR", metrics=failed_count - len(named))
-        self._metrics.add("sent_points_total", len(points) - sum(map(len, named.values())))
-        self._forwarder.remove_points(points)
+            (failed.setdefault(key, []) if key in messages else accepted).append(one)
+        if failed_count > len(failed):
+            log("metrics failed that the answer does not name", level="ERROR", metrics=failed_count - len(failed))
+        self._metrics.add("sent_points_total", len(accepted))
+        self._forwarder.remove_points(accepted)
+        for key, refused in failed.items():
+            self._on_refused(refused, replace(result, reason=messages[key]))
 
     def _on_refused(self, points: list[QueuedPoint], result: PushResult) -> None:
         """Set aside what is too old, and halve the rest."""

@@ -10,7 +10,9 @@ from typing import Any, Final
 from metrics_forwarder.samples import LE, NAME, Kind, Labels
 
 _REPEATED_MS: Final = 10 * 60 * 1000
-"""A gauge or delta that is older than the one before by up to this is one that was sent again."""
+"""A gauge that is older than the one before by up to this is one that was sent again."""
+
+_RECENT: Final = 16
 
 
 @dataclass(slots=True)
@@ -34,6 +36,8 @@ class State:
         is_stale: whether the sender has said that the series has ended.
         seen_at: of the monotonic clock, when the last sample came.
         is_changed: since it was stored.
+        types_seen: how many changes of types its kind takes into account.
+        recent: start and time of the last deltas.
         intervals: number of an interval → what it has so far.
     """
 
@@ -45,6 +49,8 @@ class State:
     is_stale: bool = False
     seen_at: float = 0.0
     is_changed: bool = True
+    types_seen: int = -1
+    recent: list[tuple[int, int]] = field(default_factory=list)
     intervals: dict[int, Open] = field(default_factory=dict)
 
     @property
@@ -77,6 +83,8 @@ class State:
         if self._is_repeated(at_ms, value, start_ms):
             return False
         added = self._added(value, start_ms, counts_since_ms)
+        if self.kind is Kind.DELTA:
+            self.recent = [*self.recent[-_RECENT + 1 :], (start_ms, at_ms)]
         self.last, self.last_ms, self.start_ms = value, at_ms, start_ms
         self.is_stale, self.is_changed = False, True
         if added is not None:
@@ -84,7 +92,13 @@ class State:
         return True
 
     def _is_repeated(self, at_ms: int, value: float, start_ms: int) -> bool:
-        """Whether a value was taken before: a counter tells by the value also when the clock was put back."""
+        """Whether a value was taken before.
+
+        A counter tells by its value, also when the clock was put back; deltas, which several processes of an app
+        may send of one series, by the time that they are about.
+        """
+        if self.kind is Kind.DELTA:
+            return (start_ms, at_ms) in self.recent
         if self.last is None or at_ms > self.last_ms:
             return False
         if self.kind is Kind.COUNTER:
@@ -113,12 +127,21 @@ class State:
         intervals = [
             [number, one.value, one.at_ms] for number, one in self.intervals.items() if number not in ended
         ]
-        return [self.labels, self.kind, self.last, self.last_ms, self.start_ms, self.is_stale, intervals]
+        return [
+            self.labels,
+            self.kind,
+            self.last,
+            self.last_ms,
+            self.start_ms,
+            self.is_stale,
+            self.recent,
+            intervals,
+        ]
 
     @classmethod
     def from_row(cls, row: list[Any], seen_at: float) -> State:
         """Return what was stored."""
-        labels, kind, last, last_ms, start_ms, is_stale, intervals = row
+        labels, kind, last, last_ms, start_ms, is_stale, recent, intervals = row
         return cls(
             tuple((name, value) for name, value in labels),
             Kind(kind),
@@ -128,6 +151,7 @@ class State:
             is_stale,
             seen_at,
             is_changed=False,
+            recent=[(one, other) for one, other in recent],
             intervals={number: Open(value, at_ms) for number, value, at_ms in intervals},
         )
 

@@ -137,6 +137,8 @@ class Store:
             excess = max(0, self.queued_points + len(points) - max_points)
             database.execute("DELETE FROM points WHERE id IN (SELECT id FROM points ORDER BY id LIMIT ?)", [excess])
             database.execute("DELETE FROM requests")
+            if forgotten:
+                database.execute("DELETE FROM streams WHERE id NOT IN (SELECT stream FROM points)")
         self.journal_bytes = 0
         self.queued_points += len(points) - excess
         return excess

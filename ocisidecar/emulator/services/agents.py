@@ -201,7 +201,7 @@ def _deployed_to(call: Call) -> list[AccessTarget]:
     f"{AGENTS.path}/actions/deployPlugins",
     "deploy_plugins",
     status=202,
-    details=body("pluginIds!:strings agentCompartmentId! agentIds:strings"),
+    details=body("pluginIds!:strings agentCompartmentId! agentIds!:strings"),
     headers=("opc-work-request-id",),
     is_create=True,
     permission=Permission(verb="manage", resource_type="management-agents", targets=_deployed_to),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from ocisidecar.spec.own_images import own_image
+from ocisidecar.spec.response_file import AgentResponseFile
 from ocisidecar.spec.security import SecurityContext, Statement
 from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.volume import FileContent, VolumeSpec
@@ -14,11 +15,6 @@ _USER = 1000
 _SECRETS = "/etc/management-agent"
 _NAMESPACE = re.compile(r"(?!oci_|oracle_)[A-Za-z][A-Za-z0-9_]*")
 _SCRAPE_URL = re.compile(r"http://[^\s/?#\\{}\"][^\s#\\{}\"]*")
-_NO_KEY = (
-    "has no response_file: give it the content of an input.rsp file with the agent's install key, best from a "
-    "vault secret: response_file=SecretRef('ocid1.vaultsecret…'), or in a spec file "
-    "response_file: {secret: ocid1.vaultsecret…}"
-)
 
 
 def management_agent(
@@ -30,12 +26,15 @@ def management_agent(
     log_volume: str | None = None,
     scrape_url: str = "http://127.0.0.1:9090/federate?match%5B%5D=%7Bjob%21%3D%22%22%7D",
 ) -> SidecarSpec:
-    """Return the management agent; a spec without `response_file` is refused, because it could not register.
+    """Return the management agent, which registers with an install key that the deployment makes and renews.
+
+    An apply waits until it is registered and ACTIVE; it is deregistered when its instance goes.  A restart of the
+    container keeps it, one of the instance makes another agent.  It is for x86 only.
 
     Args:
         image_url: an image instead of our own, which is looked up below the provisioner's `image_prefix`.
-        response_file: content of `input.rsp` with an install key of the deployment's compartment, best as
-            `SecretRef`.
+        response_file: content of `input.rsp` with an install key of your own, of the deployment's compartment, best
+            as `SecretRef`; the agents are then yours to deregister.
         version: change it together with a `response_file` given literally, which enters no digest.
         metric_namespace: where the metrics appear in OCI Monitoring: letters, digits and `_`, beginning with a
             letter, but not with `oci_` or `oracle_`.
@@ -48,10 +47,10 @@ def management_agent(
     mounts: dict[str, str | VolumeSpec] = {"/opt/oracle": VolumeSpec.empty_dir("management-agent-data")}
     if log_volume is not None:
         mounts["/logs"] = log_volume
-    if response_file is not None:
-        mounts[_SECRETS] = VolumeSpec.config_file(
-            "management-agent-secret", {"input.rsp": response_file}, secret_version=version
-        )
+    content = AgentResponseFile() if response_file is None else response_file
+    mounts[_SECRETS] = VolumeSpec.config_file(
+        "management-agent-secret", {"input.rsp": content}, secret_version=version
+    )
     return SidecarSpec(
         "management-agent",
         image_url=image_url or own_image("management-agent"),
@@ -66,13 +65,11 @@ def management_agent(
         memory_limit_in_gbs=1,
         ephemeral_storage_in_gbs=2,
         security_context=SecurityContext.restricted(run_as_user=_USER, is_root_file_system_readonly=False),
-        problems=tuple(_problems(response_file, metric_namespace, scrape_url)),
+        problems=tuple(_problems(metric_namespace, scrape_url)),
     )
 
 
-def _problems(response_file: FileContent | None, metric_namespace: str, scrape_url: str) -> Iterator[str]:
-    if response_file is None:
-        yield _NO_KEY
+def _problems(metric_namespace: str, scrape_url: str) -> Iterator[str]:
     if not _NAMESPACE.fullmatch(metric_namespace):
         yield (
             "metric_namespace must be letters, digits and '_', the first a letter, and must not begin with oci_ or "

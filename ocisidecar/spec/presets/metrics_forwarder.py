@@ -56,35 +56,24 @@ def metrics_forwarder(
         https_proxy: the http URL of a proxy through which OCI is reached.
     """
     lines = (metrics,) if isinstance(metrics, str) else tuple(metrics)
-    streams, interval = BUDGET_VARIABLES
     settings = {
+        "OCISIDECAR_METRIC_NAMESPACE": metric_namespace,
         "OCISIDECAR_METRICS": "\n".join(map(str, lines)),
         "OCISIDECAR_HISTOGRAMS": _histograms(histograms),
         "OCISIDECAR_RESOURCE_GROUP": resource_group or "",
         "HTTPS_PROXY": https_proxy or "",
+        RECEIVE_PORT_VARIABLE: str(RECEIVE_PORT),
+        **dict(zip(BUDGET_VARIABLES, (str(max_streams), str(interval_in_seconds)), strict=True)),
     }
     return SidecarSpec(
         "metrics-forwarder",
         image_url=image_url or own_image("metrics-forwarder"),
-        environment_variables={
-            "OCISIDECAR_METRIC_NAMESPACE": metric_namespace,
-            streams: str(max_streams),
-            interval: str(interval_in_seconds),
-            RECEIVE_PORT_VARIABLE: str(RECEIVE_PORT),
-            **{name: value for name, value in settings.items() if value},
-        },
+        environment_variables={name: value for name, value in settings.items() if value},
         mounts={_STATE: VolumeSpec.empty_dir("metrics-forwarder-data")},
         # It is unhealthy while its datapoints are rejected, which a restart does not fix.
         health_checks=(HealthCheck.http(PORT, path="/healthy", failure_action="NONE"),),
         scrape=ScrapeTarget(PORT),
-        statements=(
-            Statement(
-                "use",
-                "metrics",
-                where=f"target.metrics.namespace='{metric_namespace}'",
-                reason="metrics-forwarder posts metrics with PostMetricData",
-            ),
-        ),
+        statements=(_statement(metric_namespace),),
         vcpus_limit=0.25,
         memory_limit_in_gbs=0.25,
         ephemeral_storage_in_gbs=1,
@@ -93,6 +82,15 @@ def metrics_forwarder(
             *_name_problems(metric_namespace, resource_group),
             *_problems(metrics, histograms, max_streams, interval_in_seconds),
         ),
+    )
+
+
+def _statement(metric_namespace: str) -> Statement:
+    return Statement(
+        "use",
+        "metrics",
+        where=f"target.metrics.namespace='{metric_namespace}'",
+        reason="metrics-forwarder posts metrics with PostMetricData",
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from ocisidecar.spec.instance import InstanceSpec
+from ocisidecar.spec.limits import SHAPES
 from ocisidecar.spec.named_items import repeated
-from ocisidecar.spec.own_images import OWN_IMAGES
+from ocisidecar.spec.own_images import OWN_IMAGES, own_image
 from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.suggestions import did_you_mean
 from ocisidecar.spec.validate.audience import Audience
@@ -17,6 +18,7 @@ _WITHOUT_PREFIX = (
     "{!r} is one of this project's own images: build and push it with `python scripts/build_all.py`, then give {}, "
     "or the image_url of this sidecar"
 )
+_FOR_X86 = own_image("management-agent").rpartition(":")[0]
 _PREFIX = "the provisioner image_prefix='<region>.ocir.io/<namespace>/<path>'"
 _PREFIX_IN_FILES = "--image-prefix (image_prefix= in Python) <region>.ocir.io/<namespace>/<path>"
 
@@ -26,6 +28,7 @@ def instance_problems(instance: InstanceSpec, audience: Audience) -> Iterator[Pr
     yield from _names(instance)
     yield from _volumes(instance)
     yield from _ports(instance)
+    yield from _architecture(instance, audience)
     volumes = {volume.name for volume in instance.declared_volumes}
     for path, container in containers_of(instance):
         yield from below(path, _mounts(container, volumes, audience))
@@ -38,6 +41,22 @@ def image_problems(instance: InstanceSpec, audience: Audience) -> Iterator[Probl
         if container.image_url.startswith(OWN_IMAGES):
             prefix = audience.words(python=_PREFIX, file=_PREFIX_IN_FILES)
             yield joined(path, "image_url"), _WITHOUT_PREFIX.format(container.image_url, prefix)
+
+
+def _architecture(instance: InstanceSpec, audience: Audience) -> Iterator[Problem]:
+    """Yield containers whose image is not built for the instance's shape, or for one that may take its place."""
+    shapes = dict.fromkeys((instance.shape, *instance.placement.shapes))
+    arm = [name for name in shapes if name in SHAPES and SHAPES[name].platform == "linux/arm64"]
+    for path, container in containers_of(instance) if arm else ():
+        if container.image_url.startswith(_FOR_X86):
+            other = audience.words(python="SidecarSpec.metrics_forwarder()", file="metrics_forwarder")
+            yield (
+                joined(path, "image_url"),
+                (
+                    f"Oracle's management agent is for x86 only, and {', '.join(arm)} is Arm: use an E shape, or "
+                    f"{other} in its place, which needs no agent"
+                ),
+            )
 
 
 def _names(instance: InstanceSpec) -> Iterator[Problem]:

@@ -13,6 +13,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from attrs import Attribute, fields, has, resolve_types
 
 from ocisidecar.spec.as_written import Interpolated, Unmade, Word
+from ocisidecar.spec.response_file import AgentResponseFile
 from ocisidecar.spec.scrape import PrometheusConfig
 from ocisidecar.spec.secret import Plain, SecretRef
 from ocisidecar.spec.suggestions import did_you_mean
@@ -43,6 +44,7 @@ _WORDS_IN_FILES: Mapping[Any, str] = {
     Ref: "{ref: log/<name>}",
     SecretRef: "{secret: …}",
     PrometheusConfig: "{prometheus: …}",
+    AgentResponseFile: "{agent_response_file: {}}",
 }
 _GIVEN_IN_FILES: Mapping[type, str] = {
     bool: "a boolean",

@@ -1,7 +1,7 @@
-"""A stand-in for Oracle's management agent: registers once, scrapes the URLs of its properties files, and posts.
+"""A stand-in for Oracle's management agent: registers once, scrapes what it is told to, and posts as itself.
 
-It reads `discovery/PrometheusEmitter/*.properties` as documented for the real agent.  The real agent posts as a
-`managementagent`; the stand-in posts as the container instance in which it runs.
+It reads `discovery/PrometheusEmitter/*.properties` as documented for the real agent, and the data sources that the
+service has for it.  Where there is no emulator, it only pretends to have registered.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ import prometheus_text
 
 LOG = logging.getLogger("stand-in-agent")
 MAX_DIMENSIONS = 20
+IDENTITY = Path("config/identity.json")
 
 
 def read_properties(path: Path) -> dict[str, str]:
@@ -38,27 +39,52 @@ def read_properties(path: Path) -> dict[str, str]:
 
 
 def register(agent: Path, response_file: Path) -> None:
-    """Check the install key and store an identity, without calling OCI, whose registration API is not public."""
+    """Register with the install key, and store the identity that the service gives."""
     if not read_properties(response_file).get("ManagementAgentInstallKey"):
         raise SystemExit(f"{response_file} has no ManagementAgentInstallKey")
+    if "OCISIDECAR_ENDPOINT" in os.environ:
+        try:
+            identity = monitoring.Identity.registered(response_file.read_text())
+        except OSError as error:
+            raise SystemExit(f"not registered: {error}") from error
+        identity.save(agent / IDENTITY)
     with (agent / "config" / "registrations").open("a") as registrations:
         registrations.write(f"{uuid.uuid4()}\n")
     LOG.info("registered")
 
 
-def collect(agent: Path) -> None:
-    """Scrape and post once for every properties file; an error is logged, and the next round tries again."""
+def sources(agent: Path, identity: monitoring.Identity) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield the names and the properties of all sources: of the files, and of the service's data sources."""
     for path in sorted((agent / "discovery" / "PrometheusEmitter").glob("*.properties")):
+        yield path.stem, read_properties(path)
+    for source in identity.answer["dataSources"]:
+        dimensions = {one["name"]: one["value"] for one in source.get("metricDimensions") or ()}
+        plain = {name: value for name, value in source.items() if isinstance(value, str)}
+        yield source["name"], {**plain, **dimensions, "metricDimensions": ",".join(dimensions)}
+
+
+def collect(agent: Path, identity: monitoring.Identity) -> None:
+    """Scrape and post once for every source; an error is logged, and the next round tries again."""
+    for name, source in sources(agent, identity):
         try:
-            source = read_properties(path)
-            metrics = list(oci_metrics(scrape(source["url"]), source))
-            refused = monitoring.post(metrics)
+            metrics = list(oci_metrics(scrape(source["url"]), source, identity.answer["compartmentId"]))
+            refused = identity.post(metrics)
         except (OSError, ValueError, KeyError) as error:
-            LOG.warning("%s: %s: %s", path.stem, type(error).__name__, error)
+            LOG.warning("%s: %s: %s", name, type(error).__name__, error)
         else:
-            LOG.info(
-                "%s: posted %d streams to %s, %d refused", path.stem, len(metrics), source["namespace"], refused
-            )
+            LOG.info("%s: posted %d streams to %s, %d refused", name, len(metrics), source["namespace"], refused)
+
+
+def beat(identity: monitoring.Identity) -> bool:
+    """Send a heartbeat; return False when the agent was deregistered, after which it never registers again."""
+    try:
+        identity.beat()
+    except monitoring.Refused as error:
+        LOG.warning("%s", error)
+        return error.status != HTTPStatus.UNAUTHORIZED
+    except OSError as error:
+        LOG.warning("no heartbeat: %s", error)
+    return True
 
 
 def scrape(url: str) -> str:
@@ -73,7 +99,7 @@ def scrape(url: str) -> str:
     return text
 
 
-def oci_metrics(text: str, source: dict[str, str]) -> Iterator[dict[str, Any]]:
+def oci_metrics(text: str, source: dict[str, str], compartment_id: str) -> Iterator[dict[str, Any]]:
     """Yield the samples of a scrape in OCI Monitoring's format, with labels as dimensions."""
     fixed = {name: source[name] for name in source.get("metricDimensions", "").split(",") if name in source}
     allowed = set(source.get("allowMetrics", "*").split(","))
@@ -83,7 +109,7 @@ def oci_metrics(text: str, source: dict[str, str]) -> Iterator[dict[str, Any]]:
             seconds = time.time() if sample.time is None else sample.time / 1000
             yield {
                 "namespace": source["namespace"],
-                "compartmentId": source.get("compartmentId") or monitoring.own_compartment_id(),
+                "compartmentId": source.get("compartmentId") or compartment_id,
                 "name": re.sub(r"[^\w.$-]", "_", sample.name, flags=re.ASCII),
                 "dimensions": dict(list((fixed | labels).items())[:MAX_DIMENSIONS]),
                 "datapoints": [
@@ -111,8 +137,11 @@ def main() -> None:
         return
     interval = float(os.environ["OCISIDECAR_STAND_IN_INTERVAL_IN_SECONDS"])
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    stored = options.agent / IDENTITY
+    identity = monitoring.Identity.load(stored) if stored.exists() else None
     while True:
-        collect(options.agent)
+        if identity is not None and beat(identity):
+            collect(options.agent, identity)
         if signal.sigtimedwait({signal.SIGTERM}, interval):
             return
 

@@ -29,6 +29,7 @@ from ocisidecar.spec import (
     PlacementSpec,
     Plain,
     Port,
+    RelabelRule,
     RepositorySpec,
     RolloutSpec,
     ScrapeTarget,
@@ -172,6 +173,13 @@ def sidecars(index: int) -> st.SearchStrategy[SidecarSpec]:
                 path=st.sampled_from(["/metrics", "/probe"]),
                 parameters=st.dictionaries(names, texts, max_size=1),
                 labels=st.dictionaries(st.sampled_from(["instance", "team"]), texts, max_size=1),
+                bearer_token=st.none() | st.just(SecretRef("ocid1.vaultsecret.oc1.fra.token")),
+                interval_in_seconds=st.none() | st.integers(10, 3600),
+                timeout_in_seconds=st.none() | st.integers(1, 10),
+                drop_metrics=st.lists(st.sampled_from(["go_.*", "a"]), max_size=2),
+                metric_relabel=st.lists(
+                    st.builds(RelabelRule, action=st.just("labeldrop"), regex=st.just("path")), max_size=1
+                ),
             ),
             max_size=2,
         ),
@@ -351,7 +359,10 @@ deployment_fields = st.fixed_dictionaries(
 @st.composite
 def deployments(draw: st.DrawFn) -> DeploymentSpec:
     """Draw a deployment that passes validation where our own images may be symbolic."""
-    chosen = [draw(instances(name)) for name in draw(instance_names)]
+    drawn = [draw(instances(name)) for name in draw(instance_names)]
+    chosen = [  # two instances may not ask for one address
+        evolve(one, private_ip=one.private_ip and f"10.0.0.{9 + index}") for index, one in enumerate(drawn)
+    ]
     spec = DeploymentSpec(draw(names), chosen, **draw(deployment_fields))
     if spec.effective_network.kind == "existing":
         return spec

@@ -36,7 +36,7 @@ from ocisidecar.spec import (
 from ocisidecar.spec.third_party_images import PROMETHEUS, REDIS
 from ocisidecar.wire import Ref, resolve_fields
 from tests.certificates import make_identity
-from tests.spec.prometheus_files import BAD, GOOD
+from tests.spec.prometheus_files import BAD, BAD_RULES, GOOD, GOOD_RULES
 from tests.standins.images import MARIADB, POSTGRES, PYTHON
 
 NAME = f"presets-{os.getpid()}"
@@ -274,17 +274,24 @@ def test_alerts_reach_the_webhook(pod: RunningPod, eventually: Callable[..., Non
     eventually(lambda: value(pod, 'app_received{path="/hook"}') > 0, seconds=90)
 
 
-def test_promtool_agrees_about_configurations(images: Mapping[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("check", "good", "bad"),
+    [("check config --syntax-only", GOOD, BAD), ("check rules --lint=none", GOOD_RULES, BAD_RULES)],
+    ids=["config", "rules"],
+)
+def test_promtool_agrees_about_files(
+    images: Mapping[str, str], check: str, good: Mapping[str, str], bad: Mapping[str, tuple[str, str]]
+) -> None:
     """Each file that the checks before a call take or refuse is taken or refused by promtool."""
-    files = GOOD | {f"bad-{name}": text for name, (text, _) in BAD.items()}
+    files = {**good, **{f"bad-{name}": text for name, (text, _) in bad.items()}}
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         for name, text in files.items():
             header = tarfile.TarInfo(name)
             header.size = len(text.encode())
             tar.addfile(header, io.BytesIO(text.encode()))
-    each = "for file in *; do promtool check config --syntax-only $file >&2 && echo $file; done"
+    each = f"for file in *; do promtool {check} $file >&2 && echo $file; done"
     command = ["docker", "run", "--rm", "--interactive", "--entrypoint=sh", images[PROMETHEUS.url], "-c"]
     script = f"mkdir /tmp/files && cd /tmp/files && tar x && {each}"
     ended = subprocess.run([*command, script], input=archive.getvalue(), capture_output=True, check=False)
-    assert {*ended.stdout.decode().split()} == {*GOOD}, ended.stderr.decode()
+    assert {*ended.stdout.decode().split()} == {*good}, ended.stderr.decode()

@@ -7,10 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 
-from ocisidecar.spec import AlertingRule, DeploymentSpec, InstanceSpec, PrometheusConfig, RecordingRule, SidecarSpec
+from ocisidecar.spec import (
+    AlertingRule,
+    DeploymentSpec,
+    InstanceSpec,
+    PrometheusConfig,
+    RecordingRule,
+    SidecarSpec,
+    VolumeSpec,
+)
 from ocisidecar.spec.files import dump_spec, load_spec
 from ocisidecar.spec.validate.spec import validate
+from tests.spec.prometheus_files import BAD_RULES, GOOD_RULES
 
 RULES = (
     RecordingRule("job:http_requests:rate5m", "sum by (job) (rate(http_requests_total[5m]))",
@@ -130,3 +140,32 @@ def test_misspelt_rules_are_refused(rule: str, tmp_path: Path):
     )
     with pytest.raises(Exception, match=r"rules\[0\]"):
         load_spec(tmp_path / "web.yaml")
+
+
+@pytest.mark.parametrize("name", GOOD_RULES)
+def test_rule_files_that_prometheus_takes_pass(name: str):
+    """A file with rules that Prometheus takes has no problem, beside a configuration of either kind."""
+    assert problems(web(rule_files={"own.yml": GOOD_RULES[name]})) == {}
+    assert problems(web(rule_files={"own.yml": GOOD_RULES[name]}, config="rule_files: [own.yml]\n")) == {}
+
+
+@pytest.mark.parametrize("name", BAD_RULES)
+def test_rule_files_that_prometheus_refuses_are_refused(name: str):
+    """A file with rules that Prometheus refuses has one problem, which says what and where."""
+    text, words = BAD_RULES[name]
+    for config in (None, "rule_files: [own.yml]\n"):
+        ((path, message),) = problems(web(rule_files={"own.yml": text}, config=config)).items()
+        assert path.endswith('mounts["/etc/prometheus"].files["own.yml"]')
+        assert words in message
+
+
+def test_a_generated_configuration_names_existing_files_only():
+    """A rule file that is not in the volume is refused."""
+    volume = VolumeSpec.config_file(
+        "prometheus-config", {"prometheus.yml": PrometheusConfig(rule_files=["own.yml"])}
+    )
+    plain = SidecarSpec.prometheus()
+    sidecar = evolve(plain, mounts={**plain.mounts, "/etc/prometheus": volume})
+    instance = InstanceSpec("web", image_url="docker.io/acme/web:1.4", memory_in_gbs=8, sidecars=[sidecar])
+    (problem,) = validate(DeploymentSpec("shop", [instance]))
+    assert "rule_files[0]: there is no file 'own.yml'" in problem.message

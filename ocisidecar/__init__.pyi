@@ -58,7 +58,10 @@ from ocisidecar.observe.instances import Container as Container
 from ocisidecar.observe.instances import HealthCheckStatus as HealthCheckStatus
 from ocisidecar.observe.instances import Instance as Instance
 from ocisidecar.observe.log_lines import LogLine as LogLine
+from ocisidecar.observe.metrics import MetricName as MetricName
+from ocisidecar.observe.metrics import MetricNames as MetricNames
 from ocisidecar.observe.metrics import MetricRow as MetricRow
+from ocisidecar.observe.metrics import Metrics as Metrics
 from ocisidecar.plan.plan import Action as Action
 from ocisidecar.plan.plan import Change as Change
 from ocisidecar.plan.plan import Operation as Operation

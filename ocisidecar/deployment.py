@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, overload
 
 from attrs import field, frozen
 
 from ocisidecar.errors import ConfigError, SpecError, SpecProblem
 from ocisidecar.plan.plan import Action
-from ocisidecar.spec.name_pattern import name_pattern
-from ocisidecar.spec.ready_alarms import INSTANCES, NATIVE_NAMESPACE
-from ocisidecar.spec.suggestions import did_you_mean
 from ocisidecar.state.identity import Identity
 from ocisidecar.timestamps import Since, start_of
 from ocisidecar.tracebacks import without_locals_in_errors
@@ -22,9 +19,9 @@ from ocisidecar.tracebacks import without_locals_in_errors
 if TYPE_CHECKING:
     from ocisidecar.cancel import Cancel
     from ocisidecar.events import Handler
-    from ocisidecar.observe.instances import Container, Instance
+    from ocisidecar.observe.instances import Instance
     from ocisidecar.observe.log_lines import LogLine
-    from ocisidecar.observe.metrics import MetricRow
+    from ocisidecar.observe.metrics import MetricNames, Metrics
     from ocisidecar.observe.snapshot import DeploymentReader
     from ocisidecar.spec import DeploymentSpec, InstanceSpec
     from ocisidecar.verify.findings import Diagnosis
@@ -216,6 +213,7 @@ class Deployment:
             SpecError: there is no such container or instance, or the arguments contradict each other.
         """
         from ocisidecar.observe.container_logs import follow_logs, read_logs
+        from ocisidecar.observe.instances import containers_named
 
         faults = []
         if follow and previous:
@@ -226,45 +224,101 @@ class Deployment:
             raise SpecError(faults)
         reader = self._connected.reader(self.name, cancel=cancel)
         start = None if since is None else start_of(since, reader.caller.clock)
-        chosen = self._containers(container, instance)
+        chosen = containers_named(self.instances, container, instance)
         if follow:
             return follow_logs(reader, chosen, since=start, tail=tail)
         return read_logs(reader, chosen, since=start, tail=tail, previous=previous)
 
+    @overload
+    def metrics(
+        self,
+        query: None = None,
+        *,
+        namespace: str | None = None,
+        resource_group: str | None = None,
+        cancel: Cancel | None = None,
+    ) -> MetricNames: ...
+    @overload
     def metrics(
         self,
         query: str,
         *,
-        namespace: str = NATIVE_NAMESPACE,
+        namespace: str | None = None,
         since: Since = _LAST_HOUR,
-        resource_group: str | None = None,
+        statistic: str | None = None,
         resolution: str | None = None,
+        resource_group: str | None = None,
         cancel: Cancel | None = None,
-    ) -> tuple[MetricRow, ...]:
-        """Return the datapoints that a query finds in the deployment's compartment, until now.
+    ) -> Metrics: ...
+    def metrics(
+        self,
+        query: str | None = None,
+        *,
+        namespace: str | None = None,
+        since: Since = _LAST_HOUR,
+        statistic: str | None = None,
+        resolution: str | None = None,
+        resource_group: str | None = None,
+        cancel: Cancel | None = None,
+    ) -> Metrics | MetricNames:
+        """Return the datapoints of a metric until now, with their chart; without a name, the names.
+
+        A name takes one query, after one list for each namespace where sidecars send it.
 
         Args:
-            query: in Monitoring's query language, e.g. `CpuUtilization[1m]{resourceDisplayName =~
-                "$instances"}.mean()`; `$instances` stands for the deployment's instances, as in an `AlarmSpec`.
-            namespace: of the metric.
-            since: the beginning.
+            query: a name such as `cpu` or `container_cpu`, or of a metric that the sidecars send; or a query in
+                Monitoring's language, e.g. `CpuUtilization[1m]{resourceDisplayName =~ "$instances"}.mean()`, where
+                `$instances` stands for the deployment's instances, as in an `AlarmSpec`.
+            namespace: in which to look for a metric with the dimension `deployment`, in place of the service's
+                and the sidecars' own; of a query, by default the service's.
+            since: the beginning, at most 90 days ago.
+            statistic: of each interval of a named metric: mean, max, min, sum, count, rate, increment, p50, p90,
+                p95 or p99; by default what the metric is best shown with.
+            resolution: distance between two datapoints, e.g. `5m`; by default what a chart can show, and of a
+                query what OCI takes.
             resource_group: of the metric; None means those without one.
-            resolution: distance between two datapoints, e.g. `5m`; by default the query's interval.
-            cancel: cancels the call.
+            cancel: cancels the calls.
+
+        Raises:
+            SpecError: there is no such metric, or OCI would not answer with so much.
         """
-        from ocisidecar.observe.metrics import read_metrics
+        from ocisidecar.observe.metric_names import MetricReader
 
         reader = self._connected.reader(self.name, cancel=cancel)
-        if INSTANCES in query:
-            query = query.replace(INSTANCES, name_pattern(one.display_name for one in self.instances))
-        return read_metrics(
-            reader,
-            query,
-            namespace=namespace,
-            since=start_of(since, reader.caller.clock),
-            resource_group=resource_group,
-            resolution=resolution,
+        metrics = MetricReader(
+            reader=reader, read_instances=lambda: self.instances, namespace=namespace, resource_group=resource_group
         )
+        if query is None:
+            return metrics.names()
+        return metrics.read(query, since=since, statistic=statistic, resolution=resolution)
+
+    def promql(
+        self,
+        query: str,
+        *,
+        since: Since = _LAST_HOUR,
+        resolution: str | None = None,
+        spec: DeploymentSpec | InstanceSpec | None = None,
+        cancel: Cancel | None = None,
+    ) -> Metrics:
+        """Return what the Prometheus of each instance answers, asked directly, as `verify()` does.
+
+        Args:
+            query: in PromQL, e.g. `rate(http_requests_total[5m])`.
+            since: the beginning.
+            resolution: distance between two datapoints, e.g. `15s`; by default what a chart can show.
+            spec: where Prometheus is protected: names a user for Grafana and the certificate.
+            cancel: cancels the calls.
+
+        Raises:
+            SpecError: Prometheus refuses the query.
+            ConfigError: no Prometheus can be reached from here; the reason of each instance is in it.
+        """
+        from ocisidecar.verify.prometheus_query import PrometheusReader
+
+        reader = self._connected.reader(self.name, cancel=cancel)
+        prometheus = PrometheusReader(reader, self.resources, self._connected.base_url, spec)
+        return prometheus.read(query, since=since, resolution=resolution)
 
     def start(
         self, *, instance: str | None = None, on_event: Handler | None = None, cancel: Cancel | None = None
@@ -336,13 +390,6 @@ class Deployment:
             raise ConfigError(f"{self.name} has no connection here: get it with provisioner.get({self.name!r})")
         return self._connection
 
-    def _containers(self, container: str | None, instance: str | None) -> tuple[Container, ...]:
-        """Return the containers of these names, each None meaning all."""
-        _check_known("instance", instance, [one.name for one in self.instances])
-        chosen = [one for each in self.instances if instance in {None, each.name} for one in each.containers]
-        _check_known("container", container, [one.name for one in chosen])
-        return tuple(one for one in chosen if container in {None, one.name})
-
     def __getstate__(self) -> tuple[Identity, Mapping[str, str]]:
         return self.identity, self.resources
 
@@ -351,9 +398,3 @@ class Deployment:
         object.__setattr__(self, "identity", identity)
         object.__setattr__(self, "resources", resources)
         object.__setattr__(self, "_connection", None)
-
-
-def _check_known(what: str, name: str | None, known: Sequence[str]) -> None:
-    if name is not None and name not in known:
-        existing = f"; existing {what}s: {', '.join(dict.fromkeys(known)) or 'none'}"
-        raise SpecError([SpecProblem(what, f"no {what} {name!r}{did_you_mean(name, known) or existing}")])

@@ -359,10 +359,9 @@ deployment_fields = st.fixed_dictionaries(
 @st.composite
 def deployments(draw: st.DrawFn) -> DeploymentSpec:
     """Draw a deployment that passes validation where our own images may be symbolic."""
-    drawn = [draw(instances(name)) for name in draw(instance_names)]
-    chosen = [  # two instances may not ask for one address
-        evolve(one, private_ip=one.private_ip and f"10.0.0.{9 + index}") for index, one in enumerate(drawn)
-    ]
+    chosen = [draw(instances(name)) for name in draw(instance_names)]
+    if len({one.private_ip for one in chosen if one.private_ip}) < sum(bool(one.private_ip) for one in chosen):
+        chosen[1:] = [evolve(one, private_ip=None) for one in chosen[1:]]  # both may be in one subnet
     spec = DeploymentSpec(draw(names), chosen, **draw(deployment_fields))
     if spec.effective_network.kind == "existing":
         return spec

@@ -47,10 +47,11 @@ def test_python_snippets_run_one_after_the_other(oci_provisioner, monkeypatch):
 
 
 def test_spec_file_commands_run_against_the_emulator(tmp_path):
-    """plan, apply, verify, logs and destroy work as shown, by the installed program and with the spec shown."""
+    """The commands that need a deployment work as shown, by the installed program and with the spec shown."""
     (tmp_path / "web.yaml").write_text(blocks("yaml")[0])
-    lines = [line for line in commands() if re.match(r"ocisidecar (plan|apply|verify|logs|destroy)", line)]
-    assert len(lines) == 5
+    shown = r"ocisidecar (plan|apply|verify|logs|metrics|destroy)"
+    lines = [line for line in commands() if re.match(shown, line)]
+    assert len(lines) == 6
     with Emulator() as emulator:
         environment = os.environ | emulator.environment
         for line in lines:

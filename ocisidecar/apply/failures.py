@@ -60,11 +60,11 @@ def timed_out(watch: Watch, *, waited_seconds: float) -> WaitTimedOut:
     """Return the error for a resource that did not reach its goal in time."""
     key = watch.operation.key
     missing = f": {watch.pending}" if watch.pending else ""
+    look = "see what diagnose() says" if watch.kind.follows else "look at its work requests in the console"
     again = "Run it" if watch.goal is Goal.GONE else "Apply"
     return WaitTimedOut(
         f"{key} ({watch.live_id or 'no OCID yet'}) was still {watch.state} after {waited_seconds:.0f} s of waiting "
-        f"until it is {watch.goal.value}{missing}. {again} again to continue waiting, or look at its work requests "
-        "in the console.",
+        f"until it is {watch.goal.value}{missing}. {again} again to continue waiting, or {look}.",
         key=str(key),
         last_state=watch.state,
         waited_seconds=waited_seconds,

@@ -168,6 +168,15 @@ def _logs(options: Options) -> int:
     return ExitCode.OK
 
 
+def _metrics(options: Options) -> int:
+    from ocisidecar.cli.metrics import print_metrics
+
+    target = _Target.read(options.target, options)
+    with target.connect(options) as provisioner:
+        print_metrics(provisioner.get(target.name), target.spec, options)
+    return ExitCode.OK
+
+
 @frozen
 class _DeploymentFile:
     """The deployment that a spec file or a settings file describes; a settings file also says how to connect."""
@@ -310,6 +319,13 @@ def _logs_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_log_arguments(parser)
 
 
+def _metrics_arguments(parser: argparse.ArgumentParser) -> None:
+    from ocisidecar.cli.metrics import add_metric_arguments
+
+    _target_arguments(parser)
+    add_metric_arguments(parser)
+
+
 @frozen
 class _Command:
     name: str
@@ -345,5 +361,6 @@ _COMMANDS: Final = (
         _output_arguments,
     ),
     _Command("logs", "Show container logs.", _logs, _logs_arguments),
+    _Command("metrics", "Show charts of CPU and memory, or of any other metric.", _metrics, _metrics_arguments),
     _Command("destroy", "Delete a deployment.", _destroy, _destroy_arguments),
 )

@@ -23,6 +23,7 @@ _ID_FIELDS: Mapping[str, str] = {
     "container_instances.list_container_instance_shapes": "name",
     "container_instances.list_work_request_errors": "message",
     "logging.list_work_request_errors": "message",
+    "monitoring.list_metrics": "name",
     "monitoring.summarize_metrics_data": "name",
     "secrets.get_secret_bundle": _SECRET_ID,
     "secrets.list_secret_bundle_versions": _SECRET_ID,

@@ -204,6 +204,8 @@ class Variants:
         word, name = value.get(self.discriminator), f"{path}.{self.discriminator}".lstrip(".")
         if word is None:
             raise ServiceError("MissingParameter", f"Missing parameter: {name}")
+        if not isinstance(word, str):
+            raise _mistyped(name, "a string")
         if word not in self.schemas:
             raise invalid(f"{name} must be one of {', '.join(self.schemas)}: {word}")
         rest = {name: item for name, item in value.items() if name != self.discriminator}

@@ -14,12 +14,13 @@ from functools import partial
 
 from attrs import asdict, define, field, frozen
 
-from ocisidecar.errors import ConfigError, NotAuthorizedOrNotFound
+from ocisidecar.errors import ConfigError, NotAuthorizedOrNotFound, SpecError, SpecProblem
 from ocisidecar.observe.container_roles import TelemetryRole, telemetry_role_of
 from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.resources.container_health import health, is_running
 from ocisidecar.resources.container_instance import emulation
 from ocisidecar.resources.kinds import KINDS
+from ocisidecar.spec.suggestions import did_you_mean
 from ocisidecar.state.observed import Live, Phase
 from ocisidecar.wire import Json, objects, text
 
@@ -218,6 +219,26 @@ class Instance:
 def attachment_of(instance: Instance) -> Attachment:
     """Return the addresses, network and volumes of an instance; see `Attachments.of`."""
     return instance._attachments.of(instance.id)  # noqa: SLF001 of this module
+
+
+def containers_named(
+    instances: Sequence[Instance], container: str | None, instance: str | None
+) -> tuple[Container, ...]:
+    """Return the containers of these names, each None meaning all.
+
+    Raises:
+        SpecError: there is no such container or instance.
+    """
+    _check_known("instance", instance, [one.name for one in instances])
+    chosen = [one for each in instances if instance in {None, each.name} for one in each.containers]
+    _check_known("container", container, [one.name for one in chosen])
+    return tuple(one for one in chosen if container in {None, one.name})
+
+
+def _check_known(what: str, name: str | None, known: Sequence[str]) -> None:
+    if name is not None and name not in known:
+        existing = f"; existing {what}s: {', '.join(dict.fromkeys(known)) or 'none'}"
+        raise SpecError([SpecProblem(what, f"no {what} {name!r}{did_you_mean(name, known) or existing}")])
 
 
 def read_instances(

@@ -332,7 +332,7 @@ def _made(converter: Converter, make: Any, value: Any) -> Any:
     elif value is None and not has(make):
         given = {}
     if not isinstance(given, Mapping):
-        if not has(make):
+        if not has(make) and given is not UNMADE:
             keys = f"must be a mapping with keys such as {', '.join([*parameters][:3])}"
             _refuse([("", f"{keys if parameters else 'takes no arguments'}, got {word_for(value)}")])
         return value
@@ -347,16 +347,15 @@ def _made(converter: Converter, make: Any, value: Any) -> Any:
     if has(make):
         arguments |= {name: UNMADE for name, (_, default) in parameters.items() if default is NOTHING} | arguments
     else:
-        mistyped = (
+        mistyped = [
             problem
             for name, item in arguments.items()
             for problem in type_problems_of(item, parameters[name][0], name, Audience.FILE, is_shown=False)
-        )
+        ]
         found += [problem for problem in mistyped if problem[1] != REPORTED]
-    problems += found
-    if problems and not has(make):
-        raise _ProblemsFound(problems)
-    return _finished(make(**arguments), problems)
+        if mistyped or problems or found:  # a function, other than a class, may fail with such arguments
+            raise _ProblemsFound([*problems, *found])
+    return _finished(make(**arguments), [*problems, *found])
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:

@@ -27,7 +27,7 @@ _REQUESTS = 5
 NONCE = "ocisidecar-nonce"
 """Query parameter that marks a request, so that its line can be found in the app's log."""
 _UNENCRYPTED = "the password of {} would be sent unencrypted to {}: give Prometheus a certificate"
-_TRY_INSIDE = "run verify() where the instance can be reached: in its VCN, or through a bastion"
+_TRY_INSIDE = "run this where the instance can be reached: in its VCN, or through a bastion"
 
 
 def probe_app(instance: Instance, resolve_url: UrlResolver, open_ports: Collection[int], *, nonce: str) -> AppProbe:
@@ -58,19 +58,9 @@ def probe_prometheus(
 
     Source: Prometheus documentation, "HTTP API", Targets.
     """
-    roles = [one.telemetry_role for one in instance.containers]
-    role = next((one for one in roles if one.prometheus_port is not None), None)
-    if role is None or role.prometheus_port is None:
-        return PrometheusTargets(reason="the instance has no Prometheus")
-    base, reason = _base_url(instance, role.prometheus_port, resolve_url, open_ports)
+    base, reason = prometheus_url(instance, resolve_url, open_ports, access)
     if not base:
         return PrometheusTargets(reason=reason)
-    if access.tls is not None:
-        base = f"https://{base.partition('://')[2]}"
-    elif access.headers and not _is_here(instance, base):
-        return PrometheusTargets(reason=_UNENCRYPTED.format(access.user, base))
-    if access.reason:
-        return PrometheusTargets(reason=access.reason)
     response = fetch(base, "/api/v1/targets?state=active", headers=access.headers, tls=access.tls)
     if not response.status and not response.is_refused:
         return PrometheusTargets(reason=f"{response.error}; {_TRY_INSIDE}")
@@ -83,6 +73,24 @@ def probe_prometheus(
     if access.user and response.status == HTTPStatus.UNAUTHORIZED:
         error += f": it does not take the password of {access.user}; its hash in users may be of another one"
     return PrometheusTargets(targets=targets, reported_by="Prometheus", reason=error)
+
+
+def prometheus_url(
+    instance: Instance, resolve_url: UrlResolver, open_ports: Collection[int], access: PrometheusAccess
+) -> tuple[str, str]:
+    """Return the base URL of the Prometheus in the instance, or an empty text and why it cannot be read."""
+    roles = [one.telemetry_role for one in instance.containers]
+    port = next((one.prometheus_port for one in roles if one.prometheus_port is not None), None)
+    if port is None:
+        return "", "the instance has no Prometheus"
+    base, reason = _base_url(instance, port, resolve_url, open_ports)
+    if not base:
+        return "", reason
+    if access.tls is not None:
+        base = f"https://{base.partition('://')[2]}"
+    elif access.headers and not _is_here(instance, base):
+        return "", _UNENCRYPTED.format(access.user, base)
+    return ("", access.reason) if access.reason else (base, "")
 
 
 def open_ports(inspection: Inspection, spec: DeploymentSpec | None) -> Mapping[str, frozenset[int]]:

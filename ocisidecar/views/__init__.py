@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ocisidecar.views.deployment import deployment_page, outputs_page, status_page
 from ocisidecar.views.findings import findings_page
+from ocisidecar.views.metrics import metric_names_page, metrics_page
 from ocisidecar.views.notebook import as_html
 from ocisidecar.views.plan import plan_page
 from ocisidecar.views.preflight import preflight_page
@@ -14,6 +15,7 @@ from ocisidecar.views.terminal import as_text, show
 
 if TYPE_CHECKING:
     from ocisidecar.deployment import Deployment
+    from ocisidecar.observe.metrics import MetricNames, Metrics
     from ocisidecar.plan.plan import Plan
     from ocisidecar.verify.findings import Diagnosis
     from ocisidecar.verify.report import Preflight, Report
@@ -25,6 +27,12 @@ __all__ = [
     "findings_html",
     "findings_page",
     "findings_text",
+    "metric_names_html",
+    "metric_names_page",
+    "metric_names_text",
+    "metrics_html",
+    "metrics_page",
+    "metrics_text",
     "outputs_page",
     "plan_html",
     "plan_page",
@@ -88,3 +96,23 @@ def findings_text(diagnosis: Diagnosis) -> str:
 def findings_html(diagnosis: Diagnosis) -> str:
     """Return a diagnosis as HTML."""
     return as_html(findings_page(diagnosis))
+
+
+def metrics_text(metrics: Metrics) -> str:
+    """Return the charts of a metric as plain text."""
+    return as_text(metrics_page(metrics))
+
+
+def metrics_html(metrics: Metrics) -> str:
+    """Return the charts of a metric as HTML."""
+    return as_html(metrics_page(metrics))
+
+
+def metric_names_text(names: MetricNames) -> str:
+    """Return the metrics that can be asked for as plain text."""
+    return as_text(metric_names_page(names))
+
+
+def metric_names_html(names: MetricNames) -> str:
+    """Return the metrics that can be asked for as HTML."""
+    return as_html(metric_names_page(names))

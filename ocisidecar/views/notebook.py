@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
+from itertools import groupby
 from typing import Final
 
 from ocisidecar.views.page import Page, Row, Tone, printable
@@ -15,6 +16,8 @@ _COLOURS: Final[Mapping[Tone, str]] = {
     Tone.CHANGE: "darkorange",
     Tone.BAD: "crimson",
 }
+_WIDTH: Final = 240
+_HEIGHT: Final = 36
 _CELL: Final = "text-align:left;vertical-align:top;padding:1px 12px 1px 0"
 
 
@@ -43,16 +46,36 @@ def _parts(page: Page) -> Iterator[str]:
 
 
 def _rows(row: Row) -> Iterator[str]:
-    yield _line(row.sign, row.subject, row.text, f"color:{_COLOURS[row.tone]}")
+    chart = _chart(row.curve, f"{row.subject}: {row.text}") if row.curve else ""
+    yield _line(row.sign, row.subject, row.text, f"color:{_COLOURS[row.tone]}", chart)
     for detail in row.details:
         yield _line("", detail.label, detail.text, "opacity:0.7;padding-left:1em")
 
 
-def _line(sign: str, subject: str, text: str, style: str) -> str:
+def _line(sign: str, subject: str, text: str, style: str, chart: str = "") -> str:
     return (
         f'<tr><td style="{_CELL};{style}">{_safe(sign)}</td><td style="{_CELL};{style}">{_safe(subject)}</td>'
-        f'<td style="{_CELL}">{_safe(text)}</td></tr>'
+        f'<td style="{_CELL}">{chart}{_safe(text)}</td></tr>'
     )
+
+
+def _chart(curve: Sequence[float | None], label: str) -> str:
+    """Return a curve as SVG in the colour of the text around it, which contrasts with any background."""
+    lines = "".join(f'<polyline points="{points}"/>' for points in _lines(curve))
+    return (
+        f'<svg role="img" aria-label="{escape(printable(label))}" width="{_WIDTH}" height="{_HEIGHT}" '
+        f'viewBox="-2 -2 {_WIDTH + 4} {_HEIGHT + 4}" fill="none" stroke="currentColor" stroke-width="2" '
+        f'stroke-linecap="round" style="display:block">{lines}</svg>'
+    )
+
+
+def _lines(curve: Sequence[float | None]) -> Iterator[str]:
+    """Yield the points of each part of a curve without a gap; a single one becomes a dot."""
+    step = _WIDTH / max(len(curve) - 1, 1)
+    for is_gap, part in groupby(enumerate(curve), key=lambda pair: pair[1] is None):
+        points = [f"{at * step:.1f},{(1 - (height or 0.0)) * _HEIGHT:.1f}" for at, height in part]
+        if not is_gap:
+            yield " ".join(points if len(points) > 1 else points * 2)
 
 
 def _safe(text: str) -> str:

@@ -36,10 +36,14 @@ class Detail:
 
 @frozen(kw_only=True)
 class Row:
-    """One line: a sign, its subject, a text, and details below."""
+    """One line: a sign, its subject, a curve, a text, and details below.
+
+    `curve` holds heights from 0 to 1 at equal distances, None where there is no value; empty for no curve.
+    """
 
     sign: str
     subject: str
+    curve: tuple[float | None, ...] = ()
     text: str = ""
     tone: Tone = Tone.PLAIN
     details: tuple[Detail, ...] = ()

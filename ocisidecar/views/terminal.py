@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from rich.console import Console, Group, RenderableType
@@ -16,6 +16,9 @@ from ocisidecar.views.page import Page, Row, Section, Tone, printable
 
 TEXT_WIDTH: Final = 160
 _WIDEST_SUBJECT: Final = 44
+_BLOCKS: Final = "▁▂▃▄▅▆▇█"
+_ASCII_BLOCKS: Final = "_.-~=+*#"
+"""Heights of a curve where the encoding has no blocks."""
 _STYLES: Final[Mapping[Tone, str]] = {
     Tone.PLAIN: "",
     Tone.CALM: "dim",
@@ -25,26 +28,27 @@ _STYLES: Final[Mapping[Tone, str]] = {
 }
 
 
-def as_text(page: Page) -> str:
+def as_text(page: Page, *, encoding: str = "utf-8") -> str:
     """Return the page as plain text of at most `TEXT_WIDTH` columns, but for what is to be copied.
 
-    Ends without a newline.
+    Ends without a newline.  Curves are of characters that the encoding has.
     """
     console = Console(file=io.StringIO(), width=TEXT_WIDTH, color_system=None, force_jupyter=False)
     with console.capture() as captured:
-        console.print(renderable(page), crop=False)
+        console.print(renderable(page, encoding=encoding), crop=False)
     return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
-def renderable(page: Page) -> RenderableType:
+def renderable(page: Page, *, encoding: str = "utf-8") -> RenderableType:
     """Return the page as an object that rich prints in the width and colours of a console."""
-    return Group(*_parts(page))
+    return Group(*_parts(page, _blocks(encoding)))
 
 
 def show(page: Page, console: Console) -> None:
     """Print the page: in the width and colours of a terminal, or else as plain text."""
+    encoding = console.encoding
     console.print(
-        renderable(page) if is_terminal(console) else Text(as_text(page)),
+        renderable(page, encoding=encoding) if is_terminal(console) else Text(as_text(page, encoding=encoding)),
         soft_wrap=not is_terminal(console),
         crop=False,
     )
@@ -61,7 +65,15 @@ def style_of(tone: Tone) -> str:
     return _STYLES[tone]
 
 
-def _parts(page: Page) -> Iterator[RenderableType]:
+def _blocks(encoding: str) -> str:
+    try:
+        _BLOCKS.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return _ASCII_BLOCKS
+    return _BLOCKS
+
+
+def _parts(page: Page, blocks: str) -> Iterator[RenderableType]:
     if page.title:
         yield Text(printable(page.title), style="bold")
     width = _subject_width(page)
@@ -69,7 +81,7 @@ def _parts(page: Page) -> Iterator[RenderableType]:
         if position or page.title:
             yield Text()
         yield Text(printable(section.heading), style="bold underline")
-        yield _table(section, width)
+        yield _table(section, width, blocks)
     for copyable in page.copyable:
         yield Text()
         yield Text(printable(copyable.heading), style="bold underline")
@@ -96,20 +108,28 @@ def _subject_width(page: Page) -> int:
     return min(max(lengths, default=0), _WIDEST_SUBJECT)
 
 
-def _table(section: Section, subject_width: int) -> RenderableType:
+def _table(section: Section, subject_width: int, blocks: str) -> RenderableType:
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(width=1)
     grid.add_column(width=subject_width, overflow="fold")
     grid.add_column(overflow="fold")
     for row in section.rows:
-        _add(grid, row)
+        _add(grid, row, blocks)
     return Padding(grid, (0, 0, 0, 2))
 
 
-def _add(grid: Table, row: Row) -> None:
+def _add(grid: Table, row: Row, blocks: str) -> None:
     style = _STYLES[row.tone]
-    grid.add_row(Text(row.sign, style=style), Text(printable(row.subject), style=style), Text(printable(row.text)))
+    curve = f"{_line(row.curve, blocks)}  " if row.curve else ""
+    text = Text(f"{curve}{printable(row.text)}")
+    grid.add_row(Text(row.sign, style=style), Text(printable(row.subject), style=style), text)
     for detail in row.details:
         grid.add_row(
             "", Text(f"  {printable(detail.label)}", style="dim"), Text(printable(detail.text), style="dim")
         )
+
+
+def _line(curve: Sequence[float | None], blocks: str) -> str:
+    """Return a curve as one character for each height, a blank where there is none."""
+    top = len(blocks) - 1
+    return "".join(" " if height is None else blocks[round(height * top)] for height in curve)

@@ -23,6 +23,8 @@ from ocisidecar.cli.exit_codes import HELP, ExitCode, exit_code_of
 from ocisidecar.cli.main import main
 from ocisidecar.clock import FastClock
 from ocisidecar.emulator import Assumptions, Emulator, Fault
+from ocisidecar.emulator.pods import ContainerUsage
+from ocisidecar.emulator.services.native_metrics import record_usage
 from ocisidecar.emulator.simulated_pods import ContainerScript
 
 SPEC = """
@@ -160,6 +162,49 @@ class TestCommands:
         code, out, err = run("output", "web", "address")
         assert (code, out) == (2, "")
         assert "no output 'address'; there are web-0.private_ip, web-0.url.80, console, and the OCID of each" in err
+
+    def test_metrics_are_charts_or_json(self, run, spec, emulator):
+        """Without a name CPU and memory are shown, with one that metric, and --json has the same rows."""
+        run("apply", spec)
+        code, out, _ = run("metrics", "web")
+        assert (code, out.count("the emulator only simulates these containers")) == (0, 2)
+        now = emulator.app.cloud.clock.time()
+        (instance,) = emulator.app.cloud.store.all("container-instance", now)
+        used = {one.id: ContainerUsage(cpu_cores=0.5, memory_bytes=2**30) for one in instance.hidden["containers"]}
+        with emulator.app.cloud.lock:
+            record_usage(emulator.app.cloud, instance, now - 60, used)
+        code, out, _ = run("metrics", "web", "--metric", "cpu", "--metric", "container_memory")
+        assert re.search(r"cpu \(%\), mean every 1m, .*\n +web-0 .*[▁-█].* last 25.0 %", out)
+        assert re.search(r"container_memory \(bytes\), .*\n +web-0/web .*█.* last 1 GiB", out)
+        (memory,) = json.loads(run("metrics", spec, "--metric", "memory", "--since", "10m", "--json")[1])
+        assert [(row["instance"], row["value"]) for row in memory["rows"]] == [("web-0", 25.0)]
+
+    def test_metrics_can_be_listed(self, run, spec):
+        """`--list` shows what can be asked for, and takes no metric."""
+        run("apply", spec)
+        code, out, _ = run("metrics", "web", "--list")
+        assert (code, "○  cpu " in out, out.endswith("0 metrics of 8 with data.\n")) == (0, True, True)
+        assert json.loads(run("metrics", "web", "--list", "--json")[1])["names"][0]["name"] == "cpu"
+        assert run("metrics", "web", "--list", "--metric", "cpu")[::2] == (
+            2,
+            "ocisidecar: --list shows all metrics: leave out --metric and --promql\n",
+        )
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (("--metric", "cpuu"), "--metric: no metric 'cpuu', did you mean 'cpu'?"),
+            (("--promql", "up"), "no Prometheus of web can be asked: web-0: its containers are simulated"),
+            (("--promql", "up", "--resolution", "7x"), "--resolution: must be 1s to 60s, "),
+            (("--statistic", "maxx"), "--statistic: no statistic 'maxx', did you mean 'max'?"),
+            (("--resolution", "7x"), "--resolution: must be 1m to 60m, 1h to 24h or 1d, got '7x'"),
+        ],
+    )
+    def test_a_metric_that_cannot_be_shown_is_wrong_input(self, run, spec, arguments, said):
+        """The exit code is 2, and the error names the flag."""
+        run("apply", spec)
+        code, out, err = run("metrics", "web", *arguments)
+        assert (code, out, err.startswith(f"ocisidecar: {said}")) == (2, "", True)
 
     def test_destroy_keeps_what_is_to_be_retained(self, run, spec, emulator):
         """A retained resource is kept, and the output gives the reason."""
@@ -446,7 +491,7 @@ class TestArguments:
 
     @pytest.mark.parametrize(
         "command",
-        ["doctor", "plan", "apply", "verify", "diagnose", "status", "output", "logs", "destroy"],
+        ["doctor", "plan", "apply", "verify", "diagnose", "status", "output", "logs", "metrics", "destroy"],
     )
     def test_help(self, capsys, command):
         """The help of each command that talks to OCI lists the connection options and the exit codes."""

@@ -88,6 +88,7 @@ SHAPE = tagged(
         ({"name": "a", "parts": [1]}, "CannotParseRequest", "parts[0]"),
         ({"name": "a", "parts": [{}]}, "MissingParameter", "parts[0].type"),
         ({"name": "a", "parts": [{"type": "Y"}]}, "InvalidParameter", "parts[0].type"),
+        ({"name": "a", "parts": [{"type": ["X"]}]}, "CannotParseRequest", "parts[0].type"),
         ({"name": "a", "parts": [{"type": "X"}]}, "MissingParameter", "parts[0].x"),
         ({"name": "a", "other": "b"}, "MethodNotImplemented", "other"),
         ({"name": "a", "new": 1}, "CannotParseRequest", "new"),

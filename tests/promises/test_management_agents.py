@@ -212,3 +212,18 @@ def test_an_agent_that_does_not_register_ends_the_apply_in_time(one, cloud):
     (cause,) = caught.value.causes.values()
     assert isinstance(cause, WaitTimedOut)
     assert AGENT in str(cause)
+
+
+def test_a_key_that_exists_can_be_adopted(one, cloud, service):
+    """An adopted key gets the deployment's name, serves its agents, and goes with it."""
+    details = {"compartmentId": cloud.compartment_id, "displayName": "mine", "allowedKeyInstallCount": 5}
+    expires = datetime.fromtimestamp(cloud.clock.time(), UTC) + timedelta(days=365)
+    mine = service.create_management_agent_install_key({**details, "timeExpires": expires}).data.id
+    cloud.clock.advance(60)
+    made = one.apply(one.adopt(SPEC, {KEY: mine})).resources
+    shown = service.get_management_agent_install_key(mine).data
+    assert (made[KEY], shown.current_key_install_count) == (mine, 1)
+    assert shown.display_name.startswith("ocisidecar-3-web-agents-")
+    assert one.plan(SPEC).changes == ()
+    one.destroy("web")
+    assert cloud.live() == {}

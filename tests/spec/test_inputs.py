@@ -182,6 +182,23 @@ class TestVariables:
         (problem,) = refusal(text.replace("$NONE$", "'${NONE?}'"))
         assert problem.startswith('line 5, column 27: instances["web"].environment_variables["B.c"]: needs the ')
 
+    @pytest.mark.parametrize(
+        "part",
+        [
+            "network:\n  existing: {subnet_id: ocid1.subnet.oc1..a, nsg_ids: '$NONE$'}",
+            "logging:\n  deployment: {log_names: '$NONE$'}",
+            "logging:\n  deployment: {log_names: [a, '$NONE$']}",
+            "alarms:\n- silent_agent: {destinations: '$NONE$'}",
+            "alarms:\n- cpu_utilization: '$NONE$'",
+            "topic: {name: a, subscriptions: '$NONE$'}",
+            "network: '$NONE$'",
+        ],
+    )
+    def test_that_are_missing_are_the_only_fault_of_any_part(self, part: str):
+        """A part that cannot be made without a variable is not made, and only the variable is told."""
+        (problem,) = refusal(f"name: shop\ninstances: []\n{part}".replace("$NONE$", "${NONE:?}"))
+        assert problem.endswith(": needs the environment variable NONE: it is not set")
+
     def test_become_numbers_and_booleans_where_those_are_expected(self):
         """A field that takes a number gets one, and a text field the text, with and without quotes."""
         text = (

@@ -28,7 +28,7 @@ JOBS = ("prometheus", "log-forwarder")
 
 
 class Endpoint(ThreadingHTTPServer):
-    """Answers for an instance: Prometheus at the path of its API, the app at all others."""
+    """Answers for an instance: Prometheus at the paths of its API, the app at all others."""
 
     daemon_threads = True
 
@@ -36,6 +36,9 @@ class Endpoint(ThreadingHTTPServer):
         self.status = 200
         self.targets: object = {"data": {"activeTargets": [target(job) for job in JOBS]}}
         self.target_status = 200
+        self.answer: object = None
+        self.answer_status = 200
+        self.queries: list[str] = []
         self.asked: list[str] = []
         self.wrote: Callable[[str], object] = str
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -49,13 +52,20 @@ class _Handler(BaseHTTPRequestHandler):
     server: Endpoint
 
     def do_GET(self) -> None:
+        if self.path.startswith("/api/v1/query_range"):
+            self.server.queries.append(self.path)
+            self._send(self.server.answer_status, json.dumps(self.server.answer).encode())
+            return
         is_prometheus = self.path.startswith("/api/v1/targets")
         if not is_prometheus:
             self.server.asked.append(self.path)
             self.server.wrote(f"GET {self.path}")
         targets = self.server.targets
         body = (targets if isinstance(targets, str) else json.dumps(targets)).encode() if is_prometheus else b"ok"
-        self.send_response(self.server.target_status if is_prometheus else self.server.status)
+        self._send(self.server.target_status if is_prometheus else self.server.status, body)
+
+    def _send(self, status: int, body: bytes) -> None:
+        self.send_response(status)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

@@ -7,14 +7,17 @@ import json
 import ssl
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from ocisidecar import SecretRef, SidecarSpec
+from ocisidecar import ConfigError, SecretRef, SidecarSpec
+from ocisidecar.verify.prometheus_query import PrometheusReader
 from ocisidecar.verify.report import Status
 from tests.certificates import Identity, make_identity
+from tests.readers import reader_of
 from tests.verify.telemetry import APP, INSTANCE, found, target
 
 PASSWORD = "p$w: d#"
@@ -119,6 +122,14 @@ def test_a_wrong_password_fails_and_names_the_user(look, server, spec):
     assert PASSWORD not in str(check)
 
 
+def test_queries_carry_the_password(provisioner, deployment, server, spec):
+    """The targets and then the query are asked for as Grafana's user."""
+    asking = PrometheusReader(reader_of(provisioner, "web"), deployment.resources, lambda *_: server.url, spec)
+    with pytest.raises(ConfigError, match="status 200 and no result"):
+        asking.read("up", since=timedelta(hours=1), resolution=None)
+    assert server.heard == [server.wanted, server.wanted]
+
+
 @pytest.mark.parametrize("url", ["http://192.0.2.1:9090", "http://10.0.0.2:9090"])
 def test_no_password_goes_over_a_network_in_clear(look, spec, url):
     """Over a network a Prometheus without a certificate is not asked."""
@@ -129,7 +140,7 @@ def test_no_password_goes_over_a_network_in_clear(look, spec, url):
 
 def test_without_a_spec_nothing_is_read(look, server):
     """Without a spec, or with one without a reader, the reason says what is missing."""
-    assert "give verify() the spec" in targets(look(url=server.url)).reason
+    assert "give the spec" in targets(look(url=server.url)).reason
     alone = APP.with_sidecar(SidecarSpec.prometheus(users={"ops": HASH}))
     assert "give Grafana prometheus_user" in targets(look(alone, url=server.url)).reason
     assert not any(server.heard)

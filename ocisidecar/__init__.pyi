@@ -72,6 +72,7 @@ from ocisidecar.settings import Settings as Settings
 from ocisidecar.spec import AccessSpec as AccessSpec
 from ocisidecar.spec import AgentResponseFile as AgentResponseFile
 from ocisidecar.spec import AlarmSpec as AlarmSpec
+from ocisidecar.spec import AlertingRule as AlertingRule
 from ocisidecar.spec import DeploymentSpec as DeploymentSpec
 from ocisidecar.spec import DnsConfig as DnsConfig
 from ocisidecar.spec import EgressRule as EgressRule
@@ -87,7 +88,9 @@ from ocisidecar.spec import PlacementSpec as PlacementSpec
 from ocisidecar.spec import Plain as Plain
 from ocisidecar.spec import Port as Port
 from ocisidecar.spec import PrometheusConfig as PrometheusConfig
+from ocisidecar.spec import RecordingRule as RecordingRule
 from ocisidecar.spec import RelabelRule as RelabelRule
+from ocisidecar.spec import RemoteWrite as RemoteWrite
 from ocisidecar.spec import RepositorySpec as RepositorySpec
 from ocisidecar.spec import RolloutSpec as RolloutSpec
 from ocisidecar.spec import ScrapeTarget as ScrapeTarget

@@ -29,6 +29,7 @@ from ocisidecar.spec import (
     PlacementSpec,
     Plain,
     Port,
+    RelabelRule,
     RepositorySpec,
     RolloutSpec,
     ScrapeTarget,
@@ -141,6 +142,8 @@ PRESETS = (
     SidecarSpec.mysql_exporter(my_cnf="[client]\npassword=x\n"),
     SidecarSpec.blackbox_exporter(),
     SidecarSpec.cadvisor(),
+    SidecarSpec.alertmanager(webhook=SecretRef("ocid1.vaultsecret.oc1.fra.hook")),
+    SidecarSpec.statsd_exporter(mapping="mappings: []\n"),
 )
 
 
@@ -170,6 +173,13 @@ def sidecars(index: int) -> st.SearchStrategy[SidecarSpec]:
                 path=st.sampled_from(["/metrics", "/probe"]),
                 parameters=st.dictionaries(names, texts, max_size=1),
                 labels=st.dictionaries(st.sampled_from(["instance", "team"]), texts, max_size=1),
+                bearer_token=st.none() | st.just(SecretRef("ocid1.vaultsecret.oc1.fra.token")),
+                interval_in_seconds=st.none() | st.integers(10, 3600),
+                timeout_in_seconds=st.none() | st.integers(1, 10),
+                drop_metrics=st.lists(st.sampled_from(["go_.*", "a"]), max_size=2),
+                metric_relabel=st.lists(
+                    st.builds(RelabelRule, action=st.just("labeldrop"), regex=st.just("path")), max_size=1
+                ),
             ),
             max_size=2,
         ),

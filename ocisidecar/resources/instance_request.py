@@ -27,7 +27,7 @@ from ocisidecar.spec import (
 )
 from ocisidecar.spec.limits import SHAPES
 from ocisidecar.spec.own_images import OWN_IMAGES
-from ocisidecar.spec.scrape import RECEIVE_PORT_VARIABLE
+from ocisidecar.spec.scrape import ALERTMANAGER_PORT_VARIABLE, RECEIVE_PORT_VARIABLE
 from ocisidecar.spec.secret_texts import masked_content
 from ocisidecar.spec.volume import StoredContent
 from ocisidecar.state.desired import RESPONSE_FILE
@@ -272,8 +272,10 @@ def _vnic(instance: InstanceSpec, network: NetworkSpec, *, display_name: str) ->
 
 def _files(volume: VolumeSpec, deployment: DeploymentSpec, instance: InstanceSpec, name: str) -> Mapping[str, Body]:
     labels = {"deployment": deployment.name, "container_instance": name}
-    variables = [container.environment_variables for container in instance.containers]
-    receive_ports = [str(one[RECEIVE_PORT_VARIABLE]) for one in variables if RECEIVE_PORT_VARIABLE in one]
+
+    def ports(variable: str) -> list[str]:
+        variables = (container.environment_variables for container in instance.containers)
+        return [str(one[variable]) for one in variables if variable in one]
 
     def data(path: str, content: StoredContent) -> Body:
         if isinstance(content, SecretRef):
@@ -282,7 +284,12 @@ def _files(volume: VolumeSpec, deployment: DeploymentSpec, instance: InstanceSpe
         if isinstance(content, AgentResponseFile):
             return Ref(Key(RESPONSE_FILE, name))
         if isinstance(content, PrometheusConfig):
-            text = content.render(instance.scrape_targets, labels=labels, receive_ports=receive_ports)
+            text = content.render(
+                instance.scrape_targets,
+                labels=labels,
+                receive_ports=ports(RECEIVE_PORT_VARIABLE),
+                alertmanager_ports=ports(ALERTMANAGER_PORT_VARIABLE),
+            )
             return wire.base64_text(text.encode())
         if isinstance(content, bytes):
             return wire.base64_text(content)

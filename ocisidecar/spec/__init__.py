@@ -14,7 +14,9 @@ from ocisidecar.spec.instance import DnsConfig, InstanceSpec, PlacementSpec, Por
 from ocisidecar.spec.logs import LoggingSpec
 from ocisidecar.spec.network import NetworkSpec
 from ocisidecar.spec.relabel import RelabelRule
+from ocisidecar.spec.remote_write import RemoteWrite
 from ocisidecar.spec.response_file import AgentResponseFile
+from ocisidecar.spec.rules import AlertingRule, RecordingRule
 from ocisidecar.spec.scrape import PrometheusConfig, ScrapeTarget
 from ocisidecar.spec.secret import ImagePullSecret, Plain, SecretRef
 from ocisidecar.spec.security import InstanceSecurityContext, SecurityContext, Statement
@@ -26,6 +28,7 @@ __all__ = [
     "AccessSpec",
     "AgentResponseFile",
     "AlarmSpec",
+    "AlertingRule",
     "DeploymentSpec",
     "DnsConfig",
     "EgressRule",
@@ -41,7 +44,9 @@ __all__ = [
     "Plain",
     "Port",
     "PrometheusConfig",
+    "RecordingRule",
     "RelabelRule",
+    "RemoteWrite",
     "RepositorySpec",
     "RolloutSpec",
     "ScrapeTarget",

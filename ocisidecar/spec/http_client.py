@@ -10,12 +10,47 @@ from typing import Final
 
 from attrs import field, frozen, has
 
+from ocisidecar.spec.converters import as_dict, same
 from ocisidecar.spec.repr import ShortRepr
 from ocisidecar.spec.secret import SecretRef
 from ocisidecar.spec.validate.fields import Problem, matches, validated
 
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost"})
+"""Hosts that are the instance itself."""
+
 DIRECTORY: Final = "ocisidecar"
 """Beside a generated configuration: where the files are that it refers to."""
+
+
+_RESERVED: Final = frozenset(
+    {
+        *(
+            "authorization",
+            "host",
+            "content-encoding",
+            "content-length",
+            "content-type",
+            "user-agent",
+            "connection",
+        ),
+        *("keep-alive", "proxy-authenticate", "proxy-authorization", "www-authenticate", "accept-encoding"),
+        *("x-prometheus-remote-write-version", "x-prometheus-remote-read-version"),
+        "x-prometheus-scrape-timeout-seconds",
+    }
+)
+"""Headers that Prometheus sets itself.  Source: github.com/prometheus/common, config/headers.go."""
+_HEADER_NAME: Final = matches(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", "the name of a header")
+
+
+def _not_reserved(name: str) -> str | None:
+    if name.lower() not in _RESERVED:
+        return None
+    remedy = ": give bearer_token, or username and password" if name.lower() == "authorization" else ""
+    return f"is set by Prometheus itself{remedy}"
+
+
+def _headers(value: Mapping[str, str | SecretRef]) -> Mapping[str, str | SecretRef]:
+    return as_dict(value, same)
 
 
 def _only_references(value: object) -> str:
@@ -32,6 +67,7 @@ class HttpClientFields(ShortRepr):
         password: of `username`.
         bearer_token: sent instead of user and password.
         certificate_authority: certificates in PEM form of whoever signed the server's; by default the image's.
+        http_headers: sent with every request: name → value, of secrets a reference.
         server_name: a name in the server's certificate, by default the host of the URL.
 
     Secrets become files beside the generated configuration, and are in no other place.
@@ -43,6 +79,9 @@ class HttpClientFields(ShortRepr):
     password: SecretRef | None = field(default=None, repr=_only_references)
     bearer_token: SecretRef | None = field(default=None, repr=_only_references)
     certificate_authority: str | SecretRef | None = field(default=None, repr=_only_references)
+    http_headers: Mapping[str, str | SecretRef] = field(
+        factory=dict, converter=_headers, metadata=validated(names=(_HEADER_NAME, _not_reserved))
+    )
     server_name: str | None = field(
         default=None, metadata=validated(matches(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", "a host name"))
     )
@@ -77,6 +116,12 @@ def client_settings(client: HttpClientFields, name: str) -> dict[str, object]:
         settings["basic_auth"] = {"username": client.username, "password_file": _file(name, "password")}
     if client.bearer_token is not None:
         settings["authorization"] = {"type": "Bearer", "credentials_file": _file(name, "token")}
+    headers = {
+        header: {"files": [_file(name, header)]} if isinstance(value, SecretRef) else {"values": [value]}
+        for header, value in sorted(client.http_headers.items())
+    }
+    if headers:
+        settings["http_headers"] = headers
     tls: dict[str, object] = {}
     if client.certificate_authority is not None:
         tls["ca_file"] = _file(name, "ca.crt")
@@ -93,6 +138,7 @@ def client_files(client: HttpClientFields, name: str) -> Mapping[str, bytes | Se
         "password": client.password,
         "token": client.bearer_token,
         "ca.crt": client.certificate_authority,
+        **{header: value for header, value in client.http_headers.items() if isinstance(value, SecretRef)},
     }
     return {
         _file(name, kind): content.encode() if isinstance(content, str) else content

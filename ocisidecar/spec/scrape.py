@@ -9,17 +9,28 @@ from typing import Literal, TypeAlias
 from attrs import field, frozen
 
 from ocisidecar.spec.converters import as_tuple, same, text_map, texts
-from ocisidecar.spec.http_client import HttpClientFields, client_files, client_problems, client_settings
+from ocisidecar.spec.http_client import (
+    DIRECTORY,
+    HttpClientFields,
+    client_files,
+    client_problems,
+    client_settings,
+)
 from ocisidecar.spec.relabel import RelabelRule, chosen_by_name, regular_expression
+from ocisidecar.spec.remote_write import REMOTE_URL, RemoteWrite, files_name
 from ocisidecar.spec.repr import ShortRepr
+from ocisidecar.spec.rules import LABEL_NAME, Rule, rule_file
 from ocisidecar.spec.secret import SecretRef
-from ocisidecar.spec.validate.fields import PORT, Problem, between, matches, validated
+from ocisidecar.spec.validate.fields import PORT, Problem, between, matches, relative_path, validated
 
 SCRAPE_INTERVAL_VARIABLE = "OCISIDECAR_SCRAPE_INTERVAL"
 """A container with this variable gets the interval of the generated configuration of the Prometheus beside it."""
 
 RECEIVE_PORT_VARIABLE = "OCISIDECAR_RECEIVE_PORT"
 """A container with this variable takes remote writes at this port of 127.0.0.1."""
+
+ALERTMANAGER_PORT_VARIABLE = "OCISIDECAR_ALERTMANAGER_PORT"
+"""A container with this variable is told at this port of 127.0.0.1 of the alerts of the Prometheus beside it."""
 
 BUDGET_VARIABLES = ("OCISIDECAR_MAX_STREAMS", "OCISIDECAR_INTERVAL_SECONDS")
 """A container with these variables sends at most so many streams, each with a datapoint in so many seconds."""
@@ -47,6 +58,14 @@ Source: Prometheus documentation, "Configuration", scrape_config.
 
 
 _SECONDS = between(1, 3600, unit="s")
+
+
+def _receivers(value: Sequence[str | RemoteWrite]) -> tuple[str | RemoteWrite, ...]:
+    return as_tuple(value, same)
+
+
+def _rules(value: Sequence[Rule]) -> tuple[Rule, ...]:
+    return as_tuple(value, same)
 
 
 def _relabel_rules(value: Sequence[RelabelRule]) -> tuple[RelabelRule, ...]:
@@ -84,7 +103,7 @@ class ScrapeTarget(HttpClientFields):
         factory=dict,
         kw_only=True,
         converter=text_map,
-        metadata=validated(names=(matches(r"[a-zA-Z_][a-zA-Z0-9_]*", "a label name"),)),
+        metadata=validated(names=(LABEL_NAME,)),
     )
     fallback_scrape_protocol: ScrapeProtocol = field(default="PrometheusText0.0.4", kw_only=True)
     scheme: Literal["http", "https"] = field(default="http", kw_only=True)
@@ -118,6 +137,8 @@ class ScrapeTarget(HttpClientFields):
         return [("timeout_in_seconds", f"must not exceed the interval, {interval_in_seconds} s, got {timeout}")]
 
 
+_RULES = f"{DIRECTORY}/rules.yml"
+
 Targets: TypeAlias = Sequence[tuple[str, ScrapeTarget]]
 """Names of containers, each with one of its targets."""
 
@@ -127,17 +148,25 @@ class PrometheusConfig(ShortRepr):
     """A file that is generated for the instance: a scrape job for each of its scrape targets.
 
     Attributes:
-        scrape_interval_in_seconds: time between two scrapes of a target.
-        remote_write: URLs that receive every sample; without credentials, because the file is not secret.
+        scrape_interval_in_seconds: time between two scrapes of a target, and between two evaluations of the rules.
+        remote_write: what receives every sample: URLs without credentials, or `RemoteWrite`s.
+        rules: are written to a file beside this one.
+        rule_files: your own files with rules, below the directory of this one.
     """
 
     scrape_interval_in_seconds: int = field(default=15, kw_only=True, metadata=validated(_SECONDS))
-    remote_write: tuple[str, ...] = field(
-        default=(),
-        kw_only=True,
-        converter=texts,
-        metadata=validated(each=(matches(r"https?://[^\s@]+", "an http or https URL without user and password"),)),
+    remote_write: tuple[str | RemoteWrite, ...] = field(
+        default=(), kw_only=True, converter=_receivers, metadata=validated(each=(REMOTE_URL,))
     )
+    rules: tuple[Rule, ...] = field(default=(), kw_only=True, converter=_rules)
+    rule_files: tuple[str, ...] = field(
+        default=(), kw_only=True, converter=texts, metadata=validated(each=(relative_path,))
+    )
+
+    @property
+    def receivers(self) -> tuple[RemoteWrite, ...]:
+        """What `remote_write` says, in one form."""
+        return tuple(RemoteWrite(one) if isinstance(one, str) else one for one in self.remote_write)
 
     def render(
         self,
@@ -145,20 +174,27 @@ class PrometheusConfig(ShortRepr):
         *,
         labels: Mapping[str, str],
         receive_ports: Iterable[str] = (),
+        alertmanager_ports: Iterable[str] = (),
     ) -> str:
         """Return the file for `targets`, pairs of container name and target; `labels` go on every sample.
 
-        Every sample is also written to the containers of the instance that receive at `receive_ports`.
+        Every sample is also written to the containers of the instance that receive at `receive_ports`, and alerts
+        are told to those at `alertmanager_ports`.
 
         The file is JSON, which every YAML parser reads and the standard library writes.  It is for Prometheus 3:
         versions before do not know `fallback_scrape_protocol`.
         """
         interval = f"{self.scrape_interval_in_seconds}s"
-        document: dict[str, object] = {
-            "global": {"scrape_interval": interval, "external_labels": dict(sorted(labels.items()))},
-            "scrape_configs": list(_jobs(targets)),
-        }
-        writes: list[object] = [{"url": url} for url in self.remote_write]
+        overall = {"scrape_interval": interval, "external_labels": dict(sorted(labels.items()))}
+        document: dict[str, object] = {"global": overall, "scrape_configs": list(_jobs(targets))}
+        rule_files = [*([_RULES] if self.rules else []), *self.rule_files]
+        if rule_files:
+            overall["evaluation_interval"] = interval
+            document["rule_files"] = rule_files
+        managers = [f"127.0.0.1:{port}" for port in alertmanager_ports]
+        if managers:
+            document["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": managers}]}]}
+        writes: list[object] = [one.render(number) for number, one in enumerate(self.receivers, 1)]
         writes += [{"url": f"http://127.0.0.1:{port}/api/v1/write", **_NEAR} for port in receive_ports]
         if writes:
             document["remote_write"] = writes
@@ -166,9 +202,11 @@ class PrometheusConfig(ShortRepr):
 
     def files(self, targets: Targets) -> Mapping[str, bytes | SecretRef]:
         """Return the files that the configuration refers to, below its directory."""
-        found: dict[str, bytes | SecretRef] = {}
+        found: dict[str, bytes | SecretRef] = {_RULES: rule_file(self.rules)} if self.rules else {}
         for name, _, target in _named(targets):
             found |= client_files(target, name)
+        for number, receiver in enumerate(self.receivers, 1):
+            found |= client_files(receiver, files_name(number))
         return found
 
 

@@ -15,6 +15,7 @@ from ocisidecar.spec.tags import OF_CONTAINER, as_defined_tags
 from ocisidecar.spec.validate.fields import RESOURCE_NAME, validated
 
 if TYPE_CHECKING:
+    from ocisidecar.spec.presets import alertmanager as _alertmanager
     from ocisidecar.spec.presets import blackbox_exporter as _blackbox_exporter
     from ocisidecar.spec.presets import cadvisor as _cadvisor
     from ocisidecar.spec.presets import grafana as _grafana
@@ -24,9 +25,12 @@ if TYPE_CHECKING:
     from ocisidecar.spec.presets import mysql_exporter as _mysql_exporter
     from ocisidecar.spec.presets import nginx_exporter as _nginx_exporter
     from ocisidecar.spec.presets import node_exporter as _node_exporter
+    from ocisidecar.spec.presets import otel_collector as _otel_collector
     from ocisidecar.spec.presets import postgres_exporter as _postgres_exporter
+    from ocisidecar.spec.presets import process_exporter as _process_exporter
     from ocisidecar.spec.presets import prometheus as _prometheus
     from ocisidecar.spec.presets import redis_exporter as _redis_exporter
+    from ocisidecar.spec.presets import statsd_exporter as _statsd_exporter
 
 
 class _PresetNamespace(type):
@@ -71,6 +75,7 @@ class SidecarSpec(ContainerFields, metaclass=_PresetNamespace):
     problems: tuple[str, ...] = field(default=(), kw_only=True, converter=texts)
 
     if TYPE_CHECKING:  # for type checkers and editors; at run time `_PresetNamespace` finds them
+        alertmanager = staticmethod(_alertmanager.alertmanager)
         blackbox_exporter = staticmethod(_blackbox_exporter.blackbox_exporter)
         cadvisor = staticmethod(_cadvisor.cadvisor)
         grafana = staticmethod(_grafana.grafana)
@@ -80,6 +85,9 @@ class SidecarSpec(ContainerFields, metaclass=_PresetNamespace):
         mysql_exporter = staticmethod(_mysql_exporter.mysql_exporter)
         nginx_exporter = staticmethod(_nginx_exporter.nginx_exporter)
         node_exporter = staticmethod(_node_exporter.node_exporter)
+        otel_collector = staticmethod(_otel_collector.otel_collector)
         postgres_exporter = staticmethod(_postgres_exporter.postgres_exporter)
+        process_exporter = staticmethod(_process_exporter.process_exporter)
         prometheus = staticmethod(_prometheus.prometheus)
         redis_exporter = staticmethod(_redis_exporter.redis_exporter)
+        statsd_exporter = staticmethod(_statsd_exporter.statsd_exporter)

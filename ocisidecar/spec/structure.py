@@ -30,6 +30,7 @@ from ocisidecar.spec.preset_registry import find_preset, preset_names
 from ocisidecar.spec.ready_alarms import READY
 from ocisidecar.spec.repr import default_of
 from ocisidecar.spec.response_file import AgentResponseFile
+from ocisidecar.spec.rules import AlertingRule, RecordingRule
 from ocisidecar.spec.scrape import PrometheusConfig
 from ocisidecar.spec.secret import Plain, SecretRef
 from ocisidecar.spec.sidecar import SidecarSpec
@@ -152,6 +153,7 @@ def _structuring(directory: Path) -> Converter:
         (lambda hint: get_origin(hint) in {tuple, Sequence}, partial(_sequence, converter)),
         (lambda hint: get_origin(hint) is Mapping, partial(_mapping, converter)),
         (_is_text_or_part, partial(_text_or_part, converter)),
+        (lambda hint: RecordingRule in get_args(hint), partial(_rule, converter)),
         (lambda hint: AlarmSpec in get_args(hint), partial(_alarm, converter)),
         (lambda hint: set(get_args(hint)) == {str, SecretRef}, partial(_text_or_secret, converter)),
         (lambda hint: Plain in get_args(hint), _environment_value),
@@ -287,6 +289,11 @@ def _alarm(converter: Converter, value: Any, hint: Any) -> Any:
     return value if value in get_args(get_args(hint)[1]) else converter.structure(value, AlarmSpec)
 
 
+def _rule(converter: Converter, value: Any, _: Any) -> Any:
+    is_alert = isinstance(value, Mapping) and "alert" in value
+    return converter.structure(value, AlertingRule if is_alert else RecordingRule)
+
+
 def _secret(converter: Converter, value: Any, cls: type) -> Any:
     word, inner = _only_item(value)
     return _at(word, lambda: converter.structure(inner, cls)) if word == "secret" else _part(converter, value, cls)
@@ -301,12 +308,9 @@ def _content(converter: Converter, directory: Path, value: Any, _: Any) -> Any:
     word, inner = _only_item(value)
     if word == "file":
         return directory / str(inner)
-    if word == "secret":
-        return _at(word, lambda: converter.structure(inner, SecretRef))
-    if word == "prometheus":
-        return _at(word, lambda: converter.structure(inner, PrometheusConfig))
-    if word == "agent_response_file":
-        return _at(word, lambda: converter.structure(inner, AgentResponseFile))
+    parts = {"secret": SecretRef, "prometheus": PrometheusConfig, "agent_response_file": AgentResponseFile}
+    if word in parts:
+        return _at(word, lambda: converter.structure(inner, parts[word]))
     if word == "base64":
         try:
             return base64.b64decode(str(inner), validate=True)

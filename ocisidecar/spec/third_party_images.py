@@ -43,6 +43,15 @@ class ThirdPartyImage:
         return f"{self.repository}:{self.tag}"
 
 
+ALERTMANAGER = ThirdPartyImage(
+    "quay.io/prometheus/alertmanager",
+    "v0.34.0",
+    licence="Apache-2.0",
+    source=(
+        "github.com/prometheus/alertmanager; the version as others pin it (github.com/tianon/dockerfiles, pull "
+        "request 1365); the day, and that the tag is published, UNCONFIRMED"
+    ),
+)
 BLACKBOX_EXPORTER = ThirdPartyImage(
     "quay.io/prometheus/blackbox-exporter",
     "v0.28.0",
@@ -109,6 +118,16 @@ NODE_EXPORTER = ThirdPartyImage(
     released=date(2026, 7, 14),
     source="github.com/prometheus/node_exporter/releases",
 )
+OTEL_COLLECTOR = ThirdPartyImage(
+    "docker.io/otel/opentelemetry-collector-contrib",
+    "0.165.0",
+    licence="Apache-2.0",
+    source=(
+        "the Go modules of github.com/open-telemetry/opentelemetry-collector-contrib, which have this version; "
+        "the day, and that the tag is published, UNCONFIRMED; no test runs it"
+    ),
+    note="every version before 1.0 may rename keys of the configuration",
+)
 POSTGRES_EXPORTER = ThirdPartyImage(
     "quay.io/prometheuscommunity/postgres-exporter",
     "v0.20.1",
@@ -117,6 +136,15 @@ POSTGRES_EXPORTER = ThirdPartyImage(
     note=(
         "0.20 renamed pg_replication_slot_* to pg_replication_slots_*; 0.21.0 (2026-11-17) warns about the "
         "variables DATA_SOURCE_URI and DATA_SOURCE_PASS_FILE, replaced by --datasource.uri and .pass-file in 0.22"
+    ),
+)
+PROCESS_EXPORTER = ThirdPartyImage(
+    "docker.io/ncabatoff/process-exporter",
+    "0.8.7",
+    licence="MIT",
+    source=(
+        "github.com/ncabatoff/process-exporter/releases: images have a tag with their version again since 0.8.7 "
+        "(issue 339); that it has no `v`, and the day, UNCONFIRMED"
     ),
 )
 PROMETHEUS = ThirdPartyImage(
@@ -144,8 +172,18 @@ REDIS_EXPORTER = ThirdPartyImage(
     released=date(2026, 7, 23),
     source="github.com/oliver006/redis_exporter, tags",
 )
+STATSD_EXPORTER = ThirdPartyImage(
+    "quay.io/prometheus/statsd-exporter",
+    "v0.30.0",
+    licence="Apache-2.0",
+    source=(
+        "github.com/prometheus/statsd_exporter, pull request 704 of 2026-05-28 prepares it; the day, and that the "
+        "tag is published, UNCONFIRMED; no test runs it"
+    ),
+)
 
 THIRD_PARTY_IMAGES = (
+    ALERTMANAGER,
     BLACKBOX_EXPORTER,
     CADVISOR,
     DEBIAN,
@@ -155,10 +193,13 @@ THIRD_PARTY_IMAGES = (
     NGINX,
     NGINX_EXPORTER,
     NODE_EXPORTER,
+    OTEL_COLLECTOR,
     POSTGRES_EXPORTER,
+    PROCESS_EXPORTER,
     PROMETHEUS,
     REDIS,
     REDIS_EXPORTER,
+    STATSD_EXPORTER,
 )
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
+from ocisidecar.spec.http_client import LOOPBACK
 from ocisidecar.spec.instance import InstanceSpec
 from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.volume import StoredContent
@@ -26,7 +27,6 @@ READER_USER_VARIABLE: Final = "OCISIDECAR_PROMETHEUS_USER"
 READER_PASSWORD_FILE: Final = "prometheus_password"  # noqa: S105 - a file name
 """Name of the file with the password of that user, in a config-file volume that the reader mounts."""
 _HTTP, _HTTPS = 80, 443
-LOOPBACK: Final = frozenset({"127.0.0.1", "localhost"})
 USER_NAME: Final = re.compile(r"[^:\x00-\x1f\x7f]+")
 """What the user name of HTTP's basic authentication may be.  Source: RFC 7617."""
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import os
@@ -20,24 +21,59 @@ import pytest
 from ocisidecar.engine import Engine, RunningPod
 from ocisidecar.engine.owner import CONTAINER, POD
 from ocisidecar.resources.instance_request import compose
-from ocisidecar.spec import DeploymentSpec, InstanceSpec, ScrapeTarget, SidecarSpec, VolumeSpec
+from ocisidecar.spec import (
+    AlertingRule,
+    DeploymentSpec,
+    InstanceSpec,
+    RecordingRule,
+    RelabelRule,
+    RemoteWrite,
+    ScrapeTarget,
+    SecretRef,
+    SidecarSpec,
+    VolumeSpec,
+)
 from ocisidecar.spec.third_party_images import PROMETHEUS, REDIS
-from ocisidecar.wire import resolve_fields
-from tests.spec.prometheus_files import BAD, GOOD
+from ocisidecar.wire import Ref, resolve_fields
+from tests.certificates import make_identity
+from tests.spec.prometheus_files import BAD, BAD_RULES, GOOD, GOOD_RULES
 from tests.standins.images import MARIADB, POSTGRES, PYTHON
 
 NAME = f"presets-{os.getpid()}"
 PASSWORD = "a#b$c${D}\"d'e f\\g`h;i%jk&l/m@n:o=p{q}\\"
 """Without `?`, with which the MySQL exporter cannot log in: the preset refuses it."""
 
-APP = """
-import http.server
+USER = SecretRef("ocid1.vaultsecret.oc1.fra.user")
+TOKEN = SecretRef("ocid1.vaultsecret.oc1.fra.token")
+HOOK = SecretRef("ocid1.vaultsecret.oc1.fra.hook")
+SECRETS = {USER.secret_id: PASSWORD, TOKEN.secret_id: "a-token", HOOK.secret_id: "http://127.0.0.1:8000/hook"}
+
+APP = f"""
+import base64, collections, http.server
+
+PASSWORD = {PASSWORD!r}
+WANTED = {{
+    "GET": "Basic " + base64.b64encode(("ops:" + PASSWORD).encode()).decode(),
+    "/write": "Bearer a-token",
+    "/hook": None,
+}}
+received = collections.Counter()
 
 class Metrics(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        self.send_response_only(200)
+        is_known = self.headers.get("Authorization") == WANTED["GET"]
+        self.send_response_only(200 if is_known else 401)
         self.end_headers()
-        self.wfile.write(b"app_answers 1\\n")
+        if is_known:
+            counts = "".join('app_received{{path="%s"}} %d\\n' % one for one in received.items())
+            self.wfile.write(("app_answers 1\\napp_dropped 1\\n" + counts).encode())
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        is_known = self.path in WANTED and self.headers.get("Authorization") == WANTED[self.path]
+        received[self.path] += is_known
+        self.send_response_only(204 if is_known else 401)
+        self.end_headers()
 
 http.server.ThreadingHTTPServer(("127.0.0.1", 8000), Metrics).serve_forever()
 """
@@ -67,7 +103,18 @@ MARIADB_ROLE = (
 POSTGRES_ROLE = f"CREATE ROLE postgres_exporter LOGIN PASSWORD '{doubled(PASSWORD, chr(39))}' IN ROLE pg_monitor\n"
 WEB = (
     InstanceSpec(
-        "web", image_url=PYTHON, command=["python3", "-c", APP], memory_in_gbs=8, scrape=ScrapeTarget(8000)
+        "web",
+        image_url=PYTHON,
+        command=["python3", "-c", APP],
+        memory_in_gbs=8,
+        scrape=ScrapeTarget(
+            8000,
+            username="ops",
+            password=USER,
+            timeout_in_seconds=1,
+            drop_metrics=["app_drop.*"],
+            metric_relabel=[RelabelRule(action="labeldrop", regex="nothing")],
+        ),
     )
     .with_sidecar(with_file("mariadb", MARIADB, INITIAL_SQL, MARIADB_ROLE))
     .with_sidecar(with_file("postgres", POSTGRES, INITIAL_SQL, POSTGRES_ROLE))
@@ -77,15 +124,49 @@ WEB = (
     )
     .with_sidecar(SidecarSpec.postgres_exporter(password=PASSWORD))
     .with_sidecar(SidecarSpec.redis_exporter(passwords=json.dumps({"redis://127.0.0.1:6379": PASSWORD})))
-    .with_sidecar(SidecarSpec.blackbox_exporter(targets=("http://127.0.0.1:8000/", "tcp://127.0.0.1:5432")))
-    .with_sidecar(SidecarSpec.prometheus(scrape_interval_in_seconds=1))
+    .with_sidecar(
+        SidecarSpec.blackbox_exporter(targets=("http://127.0.0.1:9093/-/healthy", "tcp://127.0.0.1:5432"))
+    )
+    .with_sidecar(SidecarSpec.alertmanager(webhook=HOOK))
+    .with_sidecar(SidecarSpec.process_exporter())
+    .with_sidecar(
+        SidecarSpec.prometheus(
+            scrape_interval_in_seconds=1,
+            rules=[
+                RecordingRule("app:answers:sum", "sum(app_answers)", labels={"team": "shop"}),
+                AlertingRule("Answers", "app:answers:sum == 1", annotations={"summary": "{{ $value }} answers"}),
+            ],
+            rule_files={"own.yml": "groups: [{name: own, rules: [{record: 'own:one', expr: '1'}]}]"},
+            remote_write=[
+                RemoteWrite(
+                    "http://127.0.0.1:8000/write",
+                    bearer_token=TOKEN,
+                    keep_metrics=["app_.*"],
+                    max_shards=1,
+                    http_headers={"X-Scope-OrgID": "shop", "X-Api-Key": TOKEN},
+                ),
+                RemoteWrite(
+                    "https://127.0.0.1:1/write",
+                    certificate_authority=make_identity().certificate,
+                    server_name="nobody",
+                ),
+            ],
+        )
+    )
 )
+
+
+def content(reference: Ref) -> str:
+    """Return what stands in a body for a secret, or for another resource."""
+    if reference.key.kind != "secret":
+        return str(reference)
+    return base64.b64encode(SECRETS[reference.key.name].encode()).decode()
 
 
 @pytest.fixture(scope="module")
 def pod(engine: Engine, images: Mapping[str, str]):
     body = compose(DeploymentSpec("web", [WEB]), WEB, replica=0).body
-    pod = engine.run_pod(resolve_fields(body, str), name=NAME, images=images)
+    pod = engine.run_pod(resolve_fields(body, content), name=NAME, images=images)
     try:
         yield pod
     finally:
@@ -122,6 +203,7 @@ def test_every_target_is_up(pod: RunningPod, eventually: Callable[..., None]) ->
     targets = sum(len(container.scrape) for container in WEB.containers)
     eventually(lambda: len(query(pod, "up == 1")) == targets, seconds=60)
     assert value(pod, "app_answers") == 1
+    assert query(pod, "app_dropped") == []
 
 
 @pytest.mark.parametrize("metric", ["mysql_up", "pg_up", "redis_up"])
@@ -135,7 +217,7 @@ def test_probes_answer(pod: RunningPod, eventually: Callable[..., None]) -> None
     eventually(
         lambda: (
             {one["metric"]["instance"] for one in query(pod, "probe_success == 1")}
-            == {"http://127.0.0.1:8000/", "tcp://127.0.0.1:5432"}
+            == {"http://127.0.0.1:9093/-/healthy", "tcp://127.0.0.1:5432"}
         )
     )
 
@@ -153,28 +235,63 @@ def test_redis_exporter_scrapes_no_other_server(pod: RunningPod, eventually: Cal
     assert get(pod, 9121, "/scrape?target=redis://127.0.0.1:1")[0] == 404
 
 
+@pytest.mark.parametrize(
+    ("container", "check", "words"),
+    [
+        ("prometheus", ["promtool", "check", "config", "/etc/prometheus/prometheus.yml"], "SUCCESS: 2 rules found"),
+        ("alertmanager", ["/bin/amtool", "check-config", "/etc/alertmanager/alertmanager.yml"], "SUCCESS"),
+    ],
+)
 @pytest.mark.usefixtures("pod")
-def test_generated_configuration_is_valid(engine: Engine) -> None:
-    """The promtool of Prometheus 3 accepts the configuration that is generated for the instance."""
-    labels = [f"{POD}={NAME}", f"{CONTAINER}=prometheus"]
-    (prometheus,) = engine.api.containers(filters={"label": labels})
-    check = ["promtool", "check", "config", "/etc/prometheus/prometheus.yml"]
-    made = engine.api.exec_create(prometheus["Id"], check)
+def test_generated_configuration_is_valid(engine: Engine, container: str, check: list[str], words: str) -> None:
+    """The programs' own tools accept the configuration, the rules and the files that are generated."""
+    labels = [f"{POD}={NAME}", f"{CONTAINER}={container}"]
+    (found,) = engine.api.containers(filters={"label": labels})
+    made = engine.api.exec_create(found["Id"], check)
     said = engine.api.exec_start(made["Id"]).decode()
     assert engine.api.exec_inspect(made["Id"])["ExitCode"] == 0, said
+    assert words in said
 
 
-def test_promtool_agrees_about_configurations(images: Mapping[str, str]) -> None:
+def test_rules_are_evaluated(pod: RunningPod, eventually: Callable[..., None]) -> None:
+    """Rules of the spec and of a file are series like any other."""
+    eventually(lambda: value(pod, 'app:answers:sum{team="shop"}') == 1)
+    assert value(pod, "own:one") == 1
+
+
+def test_other_systems_receive_samples(pod: RunningPod, eventually: Callable[..., None]) -> None:
+    """A remote write logs in with the token from its file."""
+    eventually(lambda: value(pod, 'app_received{path="/write"}') > 0)
+
+
+def test_the_process_exporter_sees_itself_only(pod: RunningPod, eventually: Callable[..., None]) -> None:
+    """The exporter has one group with one process, as its warning says."""
+    eventually(lambda: value(pod, "namedprocess_namegroup_num_procs") == 1)
+
+
+def test_alerts_reach_the_webhook(pod: RunningPod, eventually: Callable[..., None]) -> None:
+    """Prometheus tells Alertmanager of an alert, and that posts it to the URL in its file, after 30 seconds."""
+    eventually(lambda: value(pod, 'app_received{path="/hook"}') > 0, seconds=90)
+
+
+@pytest.mark.parametrize(
+    ("check", "good", "bad"),
+    [("check config --syntax-only", GOOD, BAD), ("check rules --lint=none", GOOD_RULES, BAD_RULES)],
+    ids=["config", "rules"],
+)
+def test_promtool_agrees_about_files(
+    images: Mapping[str, str], check: str, good: Mapping[str, str], bad: Mapping[str, tuple[str, str]]
+) -> None:
     """Each file that the checks before a call take or refuse is taken or refused by promtool."""
-    files = GOOD | {f"bad-{name}": text for name, (text, _) in BAD.items()}
+    files = {**good, **{f"bad-{name}": text for name, (text, _) in bad.items()}}
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         for name, text in files.items():
             header = tarfile.TarInfo(name)
             header.size = len(text.encode())
             tar.addfile(header, io.BytesIO(text.encode()))
-    each = "for file in *; do promtool check config --syntax-only $file >&2 && echo $file; done"
+    each = f"for file in *; do promtool {check} $file >&2 && echo $file; done"
     command = ["docker", "run", "--rm", "--interactive", "--entrypoint=sh", images[PROMETHEUS.url], "-c"]
     script = f"mkdir /tmp/files && cd /tmp/files && tar x && {each}"
     ended = subprocess.run([*command, script], input=archive.getvalue(), capture_output=True, check=False)
-    assert {*ended.stdout.decode().split()} == {*GOOD}, ended.stderr.decode()
+    assert {*ended.stdout.decode().split()} == {*good}, ended.stderr.decode()

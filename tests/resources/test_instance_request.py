@@ -443,6 +443,16 @@ def test_prometheus_writes_to_the_metrics_forwarder_beside_it():
     assert "remote_write" not in json.loads(data_of(composed(WEB), "prometheus.yml"))
 
 
+def test_prometheus_tells_the_alertmanager_beside_it():
+    """A generated configuration names the Alertmanager of the instance, and none where there is none."""
+    sidecars = [SidecarSpec.prometheus(), SidecarSpec.alertmanager()]
+    alerting = json.loads(
+        data_of(composed(InstanceSpec("web", image_url="a:1", sidecars=sidecars)), "prometheus.yml")
+    )
+    assert alerting["alerting"] == {"alertmanagers": [{"static_configs": [{"targets": ["127.0.0.1:9093"]}]}]}
+    assert "alerting" not in json.loads(data_of(composed(WEB), "prometheus.yml"))
+
+
 def test_the_credentials_of_scrapes_are_files_beside_the_configuration():
     """The secret of a target is a reference in the body, a new version is another digest, and no text has it."""
 

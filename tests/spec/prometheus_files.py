@@ -98,3 +98,29 @@ BAD: dict[str, tuple[str, str]] = {
     "rule-path": ("rule_files: ['/etc/*/a.yml']\n", "must be a path with `*` in its last part only"),
     "labels": ("global: {external_labels: [a]}\n", "must be a mapping of label names, got a list"),
 }
+
+RULE = "groups:\n- name: a\n  rules:\n  - {{{}}}\n"
+GOOD_RULES: dict[str, str] = {
+    "empty": "",
+    "record": RULE.format("record: 'a:b', expr: sum(up), labels: {c: d}"),
+    "number": RULE.format("record: a, expr: 0"),
+    "alert": RULE.format(
+        "alert: A b, expr: up == 0, for: 5m, keep_firing_for: 1m, annotations: {s: '{{ $value }}'}"
+    ),
+    "times": "groups: [{name: a, interval: 30s, query_offset: 1m, limit: 3, rules: []}, {name: b}]\n",
+}
+BAD_RULES: dict[str, tuple[str, str]] = {
+    "no-mapping": ("- a\n", "must be a mapping with the key groups, got a list"),
+    "key": ("group: []\n", "line 1, column 1: group: is no key of Prometheus, did you mean 'groups'?"),
+    "no-name": ("groups: [{rules: []}]\n", "groups[0]: needs a name"),
+    "same-name": ("groups: [{name: a}, {name: a}]\n", "'a' is the name of another group too"),
+    "interval": ("groups: [{name: a, interval: 5}]\n", "5 is no duration"),
+    "neither": (RULE.format("expr: up"), "line 4, column 5: groups[0].rules[0]: needs either record or alert"),
+    "both": (RULE.format("record: a, alert: b, expr: up"), "needs either record or alert"),
+    "no-expr": (RULE.format("record: a"), "needs an expr"),
+    "rule-key": (RULE.format("alert: a, expr: up, fro: 5m"), "did you mean 'for'?"),
+    "for": (RULE.format("alert: a, expr: up, for: 5 minutes"), "'5 minutes' is no duration"),
+    "for-of-record": (RULE.format("record: a, expr: up, for: 5m"), "for: is of rules with alert"),
+    "name": (RULE.format("record: 'a b{', expr: up"), "'a b{' is no name of a metric"),
+    "labels": (RULE.format("alert: a, expr: up, labels: [a]"), "must be a mapping of label names"),
+}

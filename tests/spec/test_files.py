@@ -279,7 +279,7 @@ def test_wrong_types_are_left_to_validation():
                 'volumes[0].config_file.files["y"].secret.secret_id: is missing',
                 (
                     'volumes[0].config_file.files["z"].prometheus.interval: unknown key; known are '
-                    "scrape_interval_in_seconds, remote_write"
+                    "scrape_interval_in_seconds, remote_write, rules, rule_files"
                 ),
             ],
         ),

@@ -41,7 +41,7 @@ def with_all(*sidecars: SidecarSpec) -> DeploymentSpec:
 
 
 def test_every_preset_of_the_contract_is_there():
-    """There are exactly these twelve presets."""
+    """There are exactly these sixteen presets."""
     assert set(PRESETS) == {
         "prometheus",
         "management_agent",
@@ -55,6 +55,10 @@ def test_every_preset_of_the_contract_is_there():
         "mysql_exporter",
         "blackbox_exporter",
         "cadvisor",
+        "alertmanager",
+        "otel_collector",
+        "process_exporter",
+        "statsd_exporter",
     }
 
 
@@ -448,3 +452,56 @@ def test_cadvisor_warns():
     (warning,) = spec_warnings(with_all(SidecarSpec.cadvisor()))
     assert warning.startswith('instances["web"].sidecars["cadvisor"]: cadvisor has almost nothing to report')
     assert "ContainerCpuUsed" in warning
+
+
+def test_alertmanager_posts_to_the_webhook_of_a_secret():
+    """The URL is a file that the configuration names; the Prometheus beside it tells of its alerts."""
+    sidecar = SidecarSpec.alertmanager(webhook=SECRET)
+    files = volume_at(sidecar, "/etc/alertmanager").files
+    assert files["webhook"] == SECRET
+    content = files["alertmanager.yml"]
+    assert isinstance(content, bytes)
+    assert json.loads(content) == {
+        "route": {"receiver": "webhook", "group_by": ["alertname"]},
+        "receivers": [{"name": "webhook", "webhook_configs": [{"url_file": "/etc/alertmanager/webhook"}]}],
+    }
+    assert sidecar.environment_variables == {"OCISIDECAR_ALERTMANAGER_PORT": "9093"}
+    assert sidecar.warnings == sidecar.problems == ()
+
+
+def test_alertmanager_says_when_nobody_hears_it():
+    """Without a receiver the plan warns; two answers to who hears it are a problem; your own files are there."""
+    assert "nobody" in SidecarSpec.alertmanager().warnings[0]
+    own = SidecarSpec.alertmanager(config="route: {receiver: a}\nreceivers: [{name: a}]\n", files={"slack": SECRET})
+    assert own.warnings == ()
+    assert set(volume_at(own, "/etc/alertmanager").files) == {"alertmanager.yml", "slack"}
+    assert SidecarSpec.alertmanager(webhook=SECRET, config="a: 1\n").problems == (
+        "webhook and config: give one of them",
+    )
+
+
+def test_the_process_exporter_warns_that_it_sees_itself():
+    """Each plan says so, except with an image in which other processes run too."""
+    spec = with_all(SidecarSpec.process_exporter())
+    assert [text for text in spec_warnings(spec) if "sees only its own process" in text]
+    assert SidecarSpec.process_exporter(image_url="fra.ocir.io/acme/app-with-exporter:1").warnings == ()
+
+
+def test_statsd_is_received_inside_the_instance_only():
+    """Only the metrics are served to others; a mapping is a mounted file."""
+    sidecar = SidecarSpec.statsd_exporter(mapping="mappings: []\n")
+    assert "--statsd.listen-udp=127.0.0.1:9125" in sidecar.arguments
+    assert "--statsd.mapping-config=/etc/statsd-exporter/mapping.yml" in sidecar.arguments
+    assert volume_at(sidecar, "/etc/statsd-exporter").files == {"mapping.yml": b"mappings: []\n"}
+
+
+def test_the_collector_shows_what_it_receives():
+    """What comes in by OTLP, from the instance only, is served at the port that Prometheus scrapes."""
+    sidecar = SidecarSpec.otel_collector()
+    content = volume_at(sidecar, "/etc/otelcol-contrib").files["config.yaml"]
+    assert isinstance(content, bytes)
+    config = json.loads(content)
+    protocols = config["receivers"]["otlp"]["protocols"]
+    assert {one["endpoint"].partition(":")[0] for one in protocols.values()} == {"127.0.0.1"}
+    assert config["exporters"]["prometheus"]["endpoint"] == f"0.0.0.0:{sidecar.scrape[0].port}"
+    assert config["extensions"]["health_check"]["endpoint"] == f"0.0.0.0:{sidecar.health_checks[0].port}"

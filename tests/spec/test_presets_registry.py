@@ -30,12 +30,12 @@ from ocisidecar.spec.scrape import ScrapeTarget
 from ocisidecar.spec.sidecar import SidecarSpec
 
 
-def statsd_exporter(*, image_url: str | None = None, udp_port: int = 9125) -> SidecarSpec:
-    """Return the statsd exporter."""
+def ping_exporter(*, image_url: str | None = None, udp_port: int = 9125) -> SidecarSpec:
+    """Return the ping exporter."""
     return SidecarSpec(
-        "statsd-exporter",
-        image_url=image_url or "docker.io/prom/statsd-exporter:v0.28.0",
-        arguments=(f"--statsd.listen-udp=:{udp_port}",),
+        "ping-exporter",
+        image_url=image_url or "docker.io/prom/ping-exporter:v0.28.0",
+        arguments=(f"--ping.listen-udp=:{udp_port}",),
         health_checks=(HealthCheck.http(9102, path="/-/healthy"),),
         scrape=ScrapeTarget(9102),
     )
@@ -52,7 +52,7 @@ def add_file(directory: Path, name: str, text: str, monkeypatch: pytest.MonkeyPa
 @pytest.fixture
 def made_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Add a preset by adding its file, and nothing else."""
-    name = "statsd_exporter"
+    name = "ping_exporter"
     add_file(tmp_path, name, MADE_UP, monkeypatch)
     yield name
     sys.modules.pop(f"{presets.__name__}.{name}", None)
@@ -71,8 +71,8 @@ class TestANewFile:
         """`SidecarSpec` offers the preset, lists it, and passes its arguments on."""
         assert made_up in dir(SidecarSpec)
         sidecar = getattr(SidecarSpec, made_up)(udp_port=9999)
-        assert sidecar.name == "statsd-exporter"
-        assert sidecar.arguments == ("--statsd.listen-udp=:9999",)
+        assert sidecar.name == "ping-exporter"
+        assert sidecar.arguments == ("--ping.listen-udp=:9999",)
 
     def test_is_valid(self, made_up: str):
         """A deployment with the preset passes validation, and its limits are checked like those of any other."""
@@ -81,7 +81,7 @@ class TestANewFile:
             "web", image_url="web:1", sidecars=[getattr(SidecarSpec, made_up)(image_url="no image")]
         )
         (problem,) = validate(DeploymentSpec("web", [wrong]))
-        assert problem.path == 'instances["web"].sidecars["statsd-exporter"].image_url'
+        assert problem.path == 'instances["web"].sidecars["ping-exporter"].image_url'
 
     def test_is_planned_and_applied(self, made_up: str):
         """A local provisioner plans the preset, applies it, and then has nothing left to do."""
@@ -89,7 +89,7 @@ class TestANewFile:
             assert "container-instance/web-0" in {str(step.key) for step in provisioner.plan(web(made_up)).changes}
             deployment = provisioner.apply(web(made_up))
             names = [container.name for container in deployment.instances[0].containers]
-            assert names == ["web", "statsd-exporter"]
+            assert names == ["web", "ping-exporter"]
             assert provisioner.plan(web(made_up)).changes == ()
 
     def test_stands_in_spec_files(self, made_up: str, tmp_path: Path):
@@ -101,7 +101,7 @@ class TestANewFile:
         )
         first, _, last = load_spec(path).instance("web").sidecars
         assert first == getattr(SidecarSpec, made_up)()
-        assert last.arguments == ("--statsd.listen-udp=:8125",)
+        assert last.arguments == ("--ping.listen-udp=:8125",)
         assert load_spec(dump_spec(web(made_up))) == DeploymentSpec("web", [web(made_up)])
 
     def test_shows_in_help(self, made_up: str):

@@ -41,3 +41,4 @@ docker image inspect "ocisidecar-test/debian:$suite" >/dev/null 2>&1 || import_b
 build_all packages python nginx
 build_all redis mariadb postgres prometheus grafana management-agent
 build_all node-exporter nginx-exporter redis-exporter mysqld-exporter postgres-exporter blackbox-exporter
+build_all alertmanager process-exporter

@@ -25,11 +25,13 @@ STAND_INS = {
     official.DEBIAN.url: DEBIAN,
     official.NGINX.url: stand_in("nginx"),
     official.REDIS.url: stand_in("redis"),
+    official.ALERTMANAGER.url: stand_in("alertmanager"),
     official.BLACKBOX_EXPORTER.url: stand_in("blackbox-exporter"),
     official.MYSQLD_EXPORTER.url: stand_in("mysqld-exporter"),
     official.NGINX_EXPORTER.url: stand_in("nginx-exporter"),
     official.NODE_EXPORTER.url: stand_in("node-exporter"),
     official.POSTGRES_EXPORTER.url: stand_in("postgres-exporter"),
+    official.PROCESS_EXPORTER.url: stand_in("process-exporter"),
     official.PROMETHEUS.url: stand_in("prometheus"),
     official.REDIS_EXPORTER.url: stand_in("redis-exporter"),
 }

@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterator
 from urllib.parse import urlsplit
 
 from ocisidecar.spec.health import HealthCheck
+from ocisidecar.spec.http_client import LOOPBACK
 from ocisidecar.spec.own_images import own_image
 from ocisidecar.spec.scrape import SCRAPE_INTERVAL_VARIABLE, ScrapeTarget
 from ocisidecar.spec.security import SecurityContext
 from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.volume import HALF_A_PAIR, FileContent, VolumeSpec
 from ocisidecar.spec.web_config import (
-    LOOPBACK,
     READER_PASSWORD_FILE,
     READER_URL_VARIABLE,
     READER_USER_VARIABLE,

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from ocisidecar.spec.health import HealthCheck
+from ocisidecar.spec.remote_write import RemoteWrite
+from ocisidecar.spec.rules import Rule
 from ocisidecar.spec.scrape import PrometheusConfig, ScrapeTarget
 from ocisidecar.spec.security import SecurityContext
 from ocisidecar.spec.sidecar import SidecarSpec
@@ -28,7 +30,9 @@ def prometheus(
     image_url: str | None = None,
     config: FileContent | None = None,
     scrape_interval_in_seconds: int = 15,
-    remote_write: Sequence[str] = (),
+    remote_write: Sequence[str | RemoteWrite] = (),
+    rules: Sequence[Rule] = (),
+    rule_files: Mapping[str, FileContent] | None = None,
     retention_size_in_gbs: int = 4,
     certificate: FileContent | None = None,
     private_key: FileContent | None = None,
@@ -39,9 +43,11 @@ def prometheus(
 
     Args:
         image_url: an image with the same command line instead of the pinned official one: Prometheus 3.
-        config: your own `prometheus.yml` instead of the generated one; the next two arguments then mean nothing.
+        config: your own `prometheus.yml` instead of the generated one; the next three arguments then mean nothing.
         scrape_interval_in_seconds: time between two scrapes of a target.
-        remote_write: URLs that receive every sample, without credentials; for those write your own `config`.
+        remote_write: what receives every sample: URLs without credentials, or `RemoteWrite`s.
+        rules: series to compute and conditions to watch; of alerts an Alertmanager in the instance is told.
+        rule_files: name → your own file with rules, in Prometheus' form.
         retention_size_in_gbs: GB that samples and the write-ahead log take, of the instance's 15 GB; 1 GB more is
             reserved for compactions.
         certificate: with `private_key`: of the server, in PEM form; the port then speaks HTTPS.
@@ -57,15 +63,21 @@ def prometheus(
 
     Its data ends with the instance.  Port 9090 is not opened by this: add it to the instance's `ports` for that.
     """
-    interval, targets = scrape_interval_in_seconds, tuple(remote_write)
-    generated = PrometheusConfig(scrape_interval_in_seconds=interval, remote_write=targets)
+    own_rules = dict(rule_files or {})
+    generated = PrometheusConfig(
+        scrape_interval_in_seconds=scrape_interval_in_seconds,
+        remote_write=remote_write,
+        rules=rules,
+        rule_files=tuple(own_rules),
+    )
+    files = {**own_rules, "prometheus.yml": config or generated}
     protection = _protection(certificate, private_key, users or {}, version)
     return SidecarSpec(
         "prometheus",
         image_url=image_url or IMAGE,
         arguments=_arguments(retention_size_in_gbs, is_protected=bool(protection)),
         mounts={
-            "/etc/prometheus": VolumeSpec.config_file("prometheus-config", {"prometheus.yml": config or generated}),
+            "/etc/prometheus": VolumeSpec.config_file("prometheus-config", files),
             "/prometheus": VolumeSpec.empty_dir("prometheus-data"),
             **protection,
         },

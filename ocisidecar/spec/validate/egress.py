@@ -95,10 +95,10 @@ def _of_volumes(instance: InstanceSpec) -> Iterator[_Need]:
         for port in _NFS_PORTS if volume.kind == "file_system" else ():
             yield _Need(f"the volume {volume.name} is mounted from its mount target", "*", port)
         for content in volume.files.values():
-            for url in content.remote_write if isinstance(content, PrometheusConfig) else ():
-                parts = urlsplit(url)
+            for receiver in content.receivers if isinstance(content, PrometheusConfig) else ():
+                parts = urlsplit(receiver.url)
                 port = parts.port or (_HTTPS if parts.scheme == "https" else _HTTP)
-                yield _Need(f"Prometheus writes to {url}", *_address(parts.hostname or "", port))
+                yield _Need(f"Prometheus writes to {receiver.url}", *_address(parts.hostname or "", port))
 
 
 def _of_names(instance: InstanceSpec) -> Iterator[_Need]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any, Final
 
 from ocisidecar.spec.instance import InstanceSpec
+from ocisidecar.spec.scrape import PrometheusConfig
 from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.third_party_images import PROMETHEUS
 from ocisidecar.spec.validate.fields import Problem
 from ocisidecar.spec.validate.paths import containers_of, joined
-from ocisidecar.spec.validate.prometheus_config import Fault, Steps, Version, config_faults
-from ocisidecar.spec.web_config import flag_of, place_of
+from ocisidecar.spec.validate.prometheus_config import Fault, Steps, Version, config_faults, rule_file_faults
+from ocisidecar.spec.web_config import Place, flag_of, place_of
 from ocisidecar.text_files import decoded
 
 _CONFIG_FLAG: Final = "--config.file="
@@ -62,23 +63,47 @@ def _flags(path: str, words: list[str], version: Version) -> Iterator[Problem]:
 def _config(path: str, instance: InstanceSpec, container: SidecarSpec, version: Version) -> Iterator[Problem]:
     file = flag_of(container, _CONFIG_FLAG)
     place = place_of(instance, container, file) if file else None
-    content = place.content if place is not None else None
-    if place is None or not isinstance(content, bytes):
+    if place is None:
         return
-    where = joined(path, f'mounts["{place.mount_path}"].files["{place.name}"]')
+    where = _where(path, place)
+    if isinstance(place.content, PrometheusConfig):
+        document: Any = {"rule_files": [*place.content.rule_files]}
+        yield from (
+            (where, f"{_named(steps)}: {message}")
+            for steps, message in _absent(document, instance, container, file)
+        )
+    else:
+        document = yield from _judged(
+            place, where, lambda found: (*config_faults(found, version), *_absent(found, instance, container, file))
+        )
+    rule_files = document.get("rule_files") if isinstance(document, Mapping) else None
+    for name in rule_files if isinstance(rule_files, list) else ():
+        found = place_of(instance, container, str(PurePosixPath(file).parent / str(name)))
+        if found is not None:
+            yield from _judged(found, _where(path, found), lambda one: rule_file_faults(one, version))
+
+
+def _where(path: str, place: Place) -> str:
+    return joined(path, f'mounts["{place.mount_path}"].files["{place.name}"]')
+
+
+def _judged(place: Place, where: str, faults_of: Callable[[Any], Iterable[Fault]]) -> Generator[Problem, None, Any]:
+    """Yield the faults of a file with their places in it; return what it holds, None if that is not known."""
+    if not isinstance(place.content, bytes):
+        return None
     from ocisidecar.spec.syntax import MalformedText, parse_yaml
 
     try:
-        parsed = parse_yaml(decoded(content))
+        parsed = parse_yaml(decoded(place.content))
     except UnicodeDecodeError:
         yield where, "is no text"
-        return
+        return None
     except MalformedText as error:
         yield where, f"{error.place}: {error.problem}" if error.place else error.problem
-        return
-    faults = [*config_faults(parsed.document, version), *_absent(parsed.document, instance, container, file)]
-    for steps, message in faults:
+        return None
+    for steps, message in faults_of(parsed.document):
         yield where, ": ".join(filter(None, (str(parsed.position.at(steps)), _named(steps), message)))
+    return parsed.document
 
 
 def _absent(document: Any, instance: InstanceSpec, container: SidecarSpec, config: str) -> Iterator[Fault]:

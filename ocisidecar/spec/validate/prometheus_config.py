@@ -64,6 +64,10 @@ _WITH_TARGET: Final = _words("replace hashmod lowercase uppercase keepequal drop
 _PROTOCOLS: Final = _words(
     "PrometheusProto PrometheusText0.0.4 PrometheusText1.0.0 OpenMetricsText0.0.1 OpenMetricsText1.0.0"
 )
+_GROUP: Final = _words("name interval query_offset limit labels rules")
+_RULE: Final = _words("record alert expr for keep_firing_for labels annotations")
+_OF_ALERTS: Final = ("for", "keep_firing_for", "annotations")
+_METRIC: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
 _DISCOVERY: Final = "_sd_configs"
 _DURATION: Final = re.compile(
     r"(?=.)" + "".join(rf"(?:(\d{{1,18}}){unit})?" for unit in ("y", "w", "d", "h", "m", "s", "ms")), re.ASCII
@@ -204,6 +208,54 @@ def _rules(document: Section) -> Iterator[Fault]:
         for index, file in enumerate(files if isinstance(files, list) else ()):
             if not isinstance(file, str) or not _RULE_FILES.fullmatch(file):
                 yield (key, str(index)), f"{_shown(file)} must be a path with `*` in its last part only"
+
+
+def rule_file_faults(document: Any, version: Version) -> Iterator[Fault]:
+    """Yield what Prometheus refuses in a parsed file with rules, expressions apart; an empty one is valid.
+
+    Source: github.com/prometheus/prometheus, model/rulefmt/rulefmt.go.
+    """
+    if document is None:
+        return
+    if not isinstance(document, Mapping):
+        yield (), f"must be a mapping with the key groups, got {_kind(document)}"
+        return
+    yield from _unknown(document, frozenset({"groups"}), (), is_certain=version.is_known)
+    yield from _lists(document, (), "groups")
+    groups = list(_sections(document, "groups"))
+    yield from _repeated([(steps, group.get("name")) for steps, group in groups], "name", "group")
+    for steps, group in groups:
+        yield from _unknown(group, _GROUP, steps, is_certain=version.is_known)
+        if not group.get("name"):
+            yield steps, "needs a name"
+        yield from _times(group, steps, "interval", "query_offset")
+        yield from _lists(group, steps, "rules")
+        for below, rule in _sections(group, "rules"):
+            yield from _rule(rule, (*steps, *below), version)
+
+
+def _rule(rule: Section, steps: Steps, version: Version) -> Iterator[Fault]:
+    yield from _unknown(rule, _RULE, steps, is_certain=version.is_known)
+    record, alert = rule.get("record"), rule.get("alert")
+    if bool(record) is bool(alert):
+        yield steps, "needs either record or alert"
+    elif record:
+        if not _METRIC.fullmatch(str(record)):
+            yield (*steps, "record"), f"{_shown(record)} is no name of a metric"
+        for key in _OF_ALERTS:
+            if rule.get(key):
+                yield (*steps, key), "is of rules with alert"
+    if not str(rule.get("expr") or "").strip() and rule.get("expr") != 0:
+        yield steps, "needs an expr"
+    yield from _times(rule, steps, "for", "keep_firing_for")
+    for key in ("labels", "annotations"):
+        yield from _labels(rule.get(key), (*steps, key))
+
+
+def _times(section: Section, steps: Steps, *keys: str) -> Iterator[Fault]:
+    for key in keys:
+        if section.get(key) is not None and _seconds(section[key]) is None:
+            yield (*steps, key), _no_duration(section[key])
 
 
 def _retention(document: Section, version: Version) -> Iterator[Fault]:

@@ -57,6 +57,14 @@ def _headers(value: object, path: str, _: Audience) -> Iterator[Problem]:
         yield from _pairs(value, path, "OCI shows health checks", "let the app answer a check without it")
 
 
+def _client_headers(value: object, path: str, audience: Audience) -> Iterator[Problem]:
+    if isinstance(value, Mapping):
+        remedy = audience.words(
+            python='give SecretRef("ocid1.vaultsecret…")', file="give {secret: ocid1.vaultsecret…}"
+        )
+        yield from _pairs(value, path, "Prometheus shows its configuration", remedy)
+
+
 def _parameters(value: object, path: str, _: Audience) -> Iterator[Problem]:
     if isinstance(value, Mapping):
         yield from _pairs(value, path, "Prometheus shows its targets", "leave it out")
@@ -116,6 +124,7 @@ _RULES: Final[Mapping[str, Callable[[object, str, Audience], Iterator[Problem]]]
     "command": _arguments,
     "arguments": _arguments,
     "headers": _headers,
+    "http_headers": _client_headers,
     "parameters": _parameters,
     "labels": _parameters,
     "subscriptions": _subscriptions,

@@ -237,8 +237,9 @@ def test_with_overlap_a_delete_waits_for_the_successor(universe):
     without_downtime = {step.key for step in plan.steps if not step.has_downtime}
     successors = {one.id.key: one.id for one in plan.operations if one.id.action is Action.CREATE}
     for one in plan.operations:
+        is_replica = one.id.key in universe.desired and universe.desired[one.id.key].rollout is not None
         is_replaced = one.id.action is Action.DELETE and one.id.key in successors.keys() & without_downtime
-        if is_replaced and one.live is not None and one.live.phase is not Phase.FAILED:
+        if is_replica and is_replaced and one.live is not None and one.live.phase is not Phase.FAILED:
             assert successors[one.id.key] in one.needs
 
 
@@ -249,8 +250,9 @@ def test_what_can_be_rolled_back_is_deleted_when_all_replicas_work(universe):
     kept = {live.id: step.key for step in plan.steps for live in step.kept}
     for one in plan.operations:
         if one.id.action is Action.DELETE and one.id.resource_id in kept:
-            group = kept[one.id.resource_id].name.rpartition("-")[0]
-            proofs = {other.id for other in plan.operations if other.is_proof and other.id.key.name[:-2] == group}
+            kind, name = kept[one.id.resource_id].kind, kept[one.id.resource_id].name
+            group = {key for key in universe.desired if (key.kind, key.name[:-2]) == (kind, name[:-2])}
+            proofs = {other.id for other in plan.operations if other.is_proof and other.id.key in group}
             assert proofs
             assert proofs <= one.needs
 

@@ -102,7 +102,8 @@ CAUSES: Mapping[str, Cause] = {
         title="A management agent has not registered",
         remedy=(
             "Look at the log of its container; check that the subnet lets it reach Oracle's services, and that its "
-            "image is Oracle's agent, for x86."
+            "image is Oracle's agent, for x86. One that was deregistered while its container ran registers again "
+            "when the instance is restarted."
         ),
     ),
     "agent-silent": Cause(

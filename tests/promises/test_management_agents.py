@@ -227,3 +227,18 @@ def test_a_key_that_exists_can_be_adopted(one, cloud, service):
     assert one.plan(SPEC).changes == ()
     one.destroy("web")
     assert cloud.live() == {}
+
+
+def test_an_agent_that_was_deregistered_registers_when_its_instance_is_restarted(one, service, clock):
+    """An apply waits in vain, since the container runs with what it had; after a restart nothing is left to do."""
+    made = one.apply(SPEC).resources
+    service.delete_management_agent(made[AGENT])
+    clock.advance(60)
+    with pytest.raises(ApplyFailed) as caught:
+        one.apply(SPEC)
+    (finding,) = caught.value.deployment.diagnose().findings
+    assert "when the instance is restarted" in finding.remedy
+    one.get("web").restart()
+    clock.advance(300)
+    assert one.plan(SPEC).changes == ()
+    assert one.get("web").resources[AGENT] != made[AGENT]

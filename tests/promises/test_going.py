@@ -33,7 +33,7 @@ from tests.readers import reader_of
 SLOW = Latencies(
     identity=6,
     network=6,
-    logging=6,
+    logging=20,
     monitoring=6,
     notification=6,
     artifacts=6,

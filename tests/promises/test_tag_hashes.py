@@ -9,7 +9,7 @@ import json
 import pytest
 
 from ocisidecar import Action, DeploymentSpec, InstanceSpec, VolumeSpec
-from ocisidecar.resources.instance_request import compose
+from ocisidecar.resources.container_instance import compose_at
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.identity import TAG_DIGEST, TAG_PARTS, tags_for
 from ocisidecar.wire import Key
@@ -72,11 +72,11 @@ def test_tags_of_earlier_versions_are_written_again_and_nothing_is_replaced(prov
     """A deployment whose tags hold the hash of a secret is kept, and one update removes the hash."""
     spec = spec_with("4711", *FILES[kind])
     made = provisioner.apply(spec).resources
-    former = compose(spec, spec.instances[0], replica=0, domain="oraclecloud.com").former_sections
+    site = reader_of(provisioner, "web").site
+    former = compose_at(site, spec, spec.instances[0], replica=0).former_sections
     assert former is not None
     now = tags_of(provisioner)
-    identity = reader_of(provisioner, "web").site.identity
-    earlier = tags_for(identity, KEY, former, hidden={})
+    earlier = tags_for(site.identity, KEY, former, hidden={})
     before = {TAG_DIGEST: earlier[TAG_DIGEST], TAG_PARTS: _with_config_of(now, earlier)}
     retag_instance(provisioner, before)
     plan = provisioner.plan(spec)

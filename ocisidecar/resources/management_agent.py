@@ -203,31 +203,40 @@ class ManagementAgent(Kind):
 def with_orphans(lives: Iterable[Live]) -> tuple[Live, ...]:
     """Return resources in which the agents are FAILED that no instance has any more, so that they are removed.
 
-    An agent belongs to the latest instance of its name if it is not older; that may still have been made by the one
-    before, which had other content.  A restart of the instance makes another agent, so of several the latest one
-    counts that is in contact.
+    A restart of an instance makes another agent, and one that the instance before registered late may look like one
+    of this instance.  So of several the one counts that came with its content, then the latest that is in contact.
     """
     found = tuple(lives)
-    agents = [live for live in found if live.key.kind == ManagementAgent.name]
-    if not agents:
-        return found
-    latest: dict[tuple[str, str], Live] = {}
-    for live in sorted(found, key=_time):
+    instances: dict[tuple[str, str], list[Live]] = {}
+    for live in found:
         if live.key.kind == ManagementAgent.follows and live.phase not in DEAD:
-            latest[live.deployment, live.key.name] = live
-    best: dict[tuple[str, str], tuple[bool, bool, datetime, str]] = {}
-    for agent in agents:
-        owner = (agent.deployment, agent.key.name)
-        instance = latest.get(owner)
-        if instance is not None and _time(agent) >= _time(instance) and agent.phase not in DEAD:
-            is_own = records(agent.tags, _CONTENT, instance.tags.get(TAG_DIGEST, ""))
-            rank = (is_own, agent.state == "ACTIVE", _time(agent), agent.id)
-            best[owner] = max(best.get(owner, rank), rank)
+            instances.setdefault((live.deployment, live.key.name), []).append(live)
+    best: dict[str, tuple[bool, bool, datetime, str]] = {}
+    for agent in found:
+        if agent.key.kind == ManagementAgent.name and agent.phase not in DEAD:
+            owner = _owner(agent, instances.get((agent.deployment, agent.key.name), ()))
+            if owner is not None:
+                rank = (_came_with(agent, owner), agent.state == "ACTIVE", _time(agent), agent.id)
+                best[owner.id] = max(best.get(owner.id, rank), rank)
     kept = {agent_id for *_, agent_id in best.values()}
     return tuple(
         live if live.key.kind != ManagementAgent.name or live.id in kept or live.phase in DEAD else _orphaned(live)
         for live in found
     )
+
+
+def _owner(agent: Live, instances: Iterable[Live]) -> Live | None:
+    """Return which instance of its name an agent belongs to: none that is younger, and the one that it came with.
+
+    While an instance is replaced there are two.  Where its content was changed in place, none is the one it came
+    with, and it belongs to the latest.
+    """
+    elder = (one for one in instances if _time(one) <= _time(agent))
+    return max(elder, key=lambda one: (_came_with(agent, one), _time(one), one.id), default=None)
+
+
+def _came_with(agent: Live, instance: Live) -> bool:
+    return records(agent.tags, _CONTENT, instance.tags.get(TAG_DIGEST, ""))
 
 
 def _orphaned(agent: Live) -> Live:

@@ -8,7 +8,15 @@ import oci
 import pytest
 from attrs import evolve
 
-from ocisidecar import ApplyFailed, DeploymentSpec, InstanceSpec, SidecarSpec, StepWaiting, WaitTimedOut
+from ocisidecar import (
+    ApplyFailed,
+    DeploymentSpec,
+    InstanceSpec,
+    SidecarSpec,
+    StepFinished,
+    StepWaiting,
+    WaitTimedOut,
+)
 from ocisidecar.emulator import ContainerScript, Emulator, Latencies
 from ocisidecar.resources.management_agent import REMAINING
 from tests.plan_values import key
@@ -113,6 +121,26 @@ def test_an_agent_that_registers_late_is_removed(one, connect, cloud, agents, cl
     clock.advance(3600)
     assert agents() == []
     assert cloud.live() == {}
+
+
+@pytest.mark.parametrize("latencies", [Latencies(agent_registration=seconds) for seconds in (1, 120)], ids=str)
+def test_back_to_what_still_runs_keeps_its_agent(one, connect, cloud, agents):
+    """After a cut replacement the former spec is applied: the instance that stays keeps its agent."""
+    before = one.apply(SPEC).resources
+    began = cloud.clock.time()
+
+    def cut(event: object) -> None:
+        if isinstance(event, StepFinished) and event.key == "container-instance/web-0":
+            raise Cut
+
+    with pytest.raises(Cut):
+        one.apply(replicas(1, image_url="fra.ocir.io/acme/web:2"), on_event=cut)
+    cloud.clock.advance(5)
+    other = connect(cloud)
+    assert other.apply(SPEC).resources == before
+    assert cloud.clock.time() - began < 600
+    assert other.plan(SPEC).changes == ()
+    assert [agent.id for agent in agents()] == [before[AGENT]]
 
 
 def test_a_restart_of_the_container_does_not_register_again(one, cloud, agents, clock):

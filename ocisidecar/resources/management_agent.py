@@ -130,8 +130,7 @@ def _public(entry: Mapping[str, Json], site: Site, deployment: str) -> dict[str,
     """Return a key's fields without its secret, with what remains of it and the tags that it cannot have."""
     tags = tags_for(site.identity.sibling(deployment), INSTALL_KEY, {}, hidden={})
     allowed, used = entry.get("allowedKeyInstallCount"), entry.get("currentKeyInstallCount")
-    counts = isinstance(allowed, int) and isinstance(used, int)
-    remaining: Json = allowed - used if counts else 0  # type: ignore[operator]
+    remaining: Json = allowed - used if isinstance(allowed, int) and isinstance(used, int) else 0
     public = {name: value for name, value in entry.items() if name not in {"key", "definedTags"}}
     return {**public, "freeformTags": tags, REMAINING: remaining}
 

@@ -56,79 +56,54 @@ class _Measurer:
 
 @frozen(kw_only=True)
 class ReadyAlarm:
-    """A ready alarm as data.
+    """What a ready alarm asks and means; its name and severity are arguments of the method of `AlarmSpec`.
 
     Attributes:
-        name: of the alarm.
         query: in Monitoring's query language; `{threshold}` stands for the argument of that name.
         measured_by: who measures the metric.
-        severity: how urgent it is.
         body: of the notification: what the alarm means.
         is_recommended: whether it belongs to `AlarmSpec.recommended`.
     """
 
-    name: str
     query: str
     measured_by: MeasuredBy = "oci"
-    severity: Literal["CRITICAL", "ERROR", "WARNING", "INFO"] = "CRITICAL"
     body: str | None = None
     is_recommended: bool = True
-
-    @property
-    def metric(self) -> str:
-        """The metric that it rests on."""
-        return metric_of(self.query)
 
 
 READY: Final[Mapping[str, ReadyAlarm]] = {
     "cpu_utilization": ReadyAlarm(
-        name="cpu-utilization",
         query=f"CpuUtilization[1m]{_OF_INSTANCES}.mean() > {{threshold}}",
-        severity="WARNING",
     ),
     "memory_utilization": ReadyAlarm(
-        name="memory-utilization",
         query=f"MemoryUtilization[1m]{_OF_INSTANCES}.mean() > {{threshold}}",
-        severity="WARNING",
     ),
-    "ephemeral_storage": ReadyAlarm(
-        name="ephemeral-storage", query=f"EphemeralStorageUsed[1m]{_OF_INSTANCES}.max() > {{threshold}}"
-    ),
-    "absence": ReadyAlarm(
-        name="absence", query=f"CpuUtilization[1m]{_OF_INSTANCES}.groupBy(resourceDisplayName).absent()"
-    ),
+    "ephemeral_storage": ReadyAlarm(query=f"EphemeralStorageUsed[1m]{_OF_INSTANCES}.max() > {{threshold}}"),
+    "absence": ReadyAlarm(query=f"CpuUtilization[1m]{_OF_INSTANCES}.groupBy(resourceDisplayName).absent()"),
     "scrape_target_down": ReadyAlarm(
-        name="scrape-target-down",
         query=f"up[1m]{_OF_DEPLOYMENT}.min() < 1",
         measured_by="prometheus",
-        severity="WARNING",
         body="Prometheus cannot scrape a container: it does not run, or does not serve its metrics.",
     ),
     "silent_agent": ReadyAlarm(
-        name="silent-agent",
         query=f"up[5m]{_OF_DEPLOYMENT}.groupBy(container_instance).absent()",
         measured_by="prometheus",
         body="Nothing comes from what sends the metrics of an instance: the metrics forwarder, or the management "
         "agent, does not run, or may not post.",
     ),
     "unhealthy_container": ReadyAlarm(
-        name="unhealthy-container",
         query=f"probe_success[1m]{_OF_DEPLOYMENT}.min() < 1",
         measured_by="blackbox_exporter",
         body="A container does not answer what the blackbox exporter asks it.",
     ),
     "restarts": ReadyAlarm(
-        name="restarts",
         query=f"process_start_time_seconds[5m]{_OF_DEPLOYMENT}.increment() > 0",
         measured_by="app",
-        severity="WARNING",
         body="A process started again.",
     ),
     "no_log_lines": ReadyAlarm(
-        name="no-log-lines",
         query=f"log_forwarder_acknowledged_entries_total[1h]{_OF_DEPLOYMENT}.sum() < 1",
         measured_by="log_forwarder",
-        severity="WARNING",
         body="The log forwarder has sent no line for an hour: the app writes none, or they cannot be sent.",
         is_recommended=False,
     ),

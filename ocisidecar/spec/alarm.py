@@ -21,6 +21,7 @@ from ocisidecar.spec.ready_alarms import (
     recommended_for,
 )
 from ocisidecar.spec.repr import ShortRepr
+from ocisidecar.spec.scrape import METRIC_NAMESPACE
 from ocisidecar.spec.topic import TopicSpec
 from ocisidecar.spec.validate.fields import RESOURCE_NAME, Problem, duration, length, matches, ocid, validated
 
@@ -28,12 +29,7 @@ _QUERY = matches(
     r"[^\r\n]*[A-Za-z][\w.$-]*\[\d+[mhd]\][^\r\n]*", "a Monitoring query such as CpuUtilization[1m].mean() > 80"
 )
 
-_OWN_NAMESPACE = "ocisidecar"
-"""Where our metrics forwarder and the management agent send metrics by default."""
-
 Severity = Literal["CRITICAL", "ERROR", "WARNING", "INFO"]
-
-
 Destination: TypeAlias = str | TopicSpec
 _KINDS = ("onstopic", "stream")
 
@@ -173,7 +169,7 @@ class AlarmSpec(ShortRepr):
         *,
         name: str = "scrape-target-down",
         severity: Severity = "WARNING",
-        metric_namespace: str = _OWN_NAMESPACE,
+        metric_namespace: str = METRIC_NAMESPACE,
         destinations: Sequence[Destination] = (),
     ) -> AlarmSpec:
         """Fire when a Prometheus of the deployment cannot scrape a target.
@@ -189,7 +185,7 @@ class AlarmSpec(ShortRepr):
         *,
         name: str = "silent-agent",
         severity: Severity = "CRITICAL",
-        metric_namespace: str = _OWN_NAMESPACE,
+        metric_namespace: str = METRIC_NAMESPACE,
         destinations: Sequence[Destination] = (),
     ) -> AlarmSpec:
         """Fire when the metrics forwarder or the management agent of an instance has sent nothing for five minutes.
@@ -205,7 +201,7 @@ class AlarmSpec(ShortRepr):
         *,
         name: str = "unhealthy-container",
         severity: Severity = "CRITICAL",
-        metric_namespace: str = _OWN_NAMESPACE,
+        metric_namespace: str = METRIC_NAMESPACE,
         destinations: Sequence[Destination] = (),
     ) -> AlarmSpec:
         """Fire when a container does not answer the blackbox exporter.
@@ -221,7 +217,7 @@ class AlarmSpec(ShortRepr):
         *,
         name: str = "restarts",
         severity: Severity = "WARNING",
-        metric_namespace: str = _OWN_NAMESPACE,
+        metric_namespace: str = METRIC_NAMESPACE,
         destinations: Sequence[Destination] = (),
     ) -> AlarmSpec:
         """Fire when a process that Prometheus scrapes started again.
@@ -237,7 +233,7 @@ class AlarmSpec(ShortRepr):
         *,
         name: str = "no-log-lines",
         severity: Severity = "WARNING",
-        metric_namespace: str = _OWN_NAMESPACE,
+        metric_namespace: str = METRIC_NAMESPACE,
         destinations: Sequence[Destination] = (),
     ) -> AlarmSpec:
         """Fire when a log forwarder has sent no line for an hour.

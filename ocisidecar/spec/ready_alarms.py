@@ -14,7 +14,7 @@ from attrs import frozen
 
 from ocisidecar.spec.container import ContainerFields
 from ocisidecar.spec.instance import InstanceSpec
-from ocisidecar.spec.scrape import RECEIVE_PORT_VARIABLE
+from ocisidecar.spec.scrape import METRIC_NAMESPACE, RECEIVE_PORT_VARIABLE
 from ocisidecar.spec.validate.audience import Audience
 
 MeasuredBy = Literal["oci", "prometheus", "blackbox_exporter", "log_forwarder", "app"]
@@ -36,7 +36,7 @@ _NAMESPACE: Final = "OCISIDECAR_METRIC_NAMESPACE"
 _SELECTORS: Final = "OCISIDECAR_METRICS"
 _LOG: Final = "OCISIDECAR_LOG_ID"
 _NOT_SELECTED: Final = re.compile(r"(go|process|promhttp|prometheus|scrape|net_conntrack|python|jvm|node)_")
-"""What the metrics forwarder leaves out unless it is selected."""
+"""What the metrics forwarder leaves out unless it is selected: `INTERNAL` in its `selectors.py`."""
 
 
 @frozen(kw_only=True)
@@ -127,7 +127,7 @@ def recommended_for(instances: Sequence[InstanceSpec]) -> Iterator[str]:
 
 def namespace_for(measured_by: MeasuredBy, instances: Sequence[InstanceSpec]) -> str:
     """Return the namespace in which the metrics of some instances appear."""
-    return NATIVE_NAMESPACE if measured_by == "oci" else next(iter(_namespaces(instances)), "ocisidecar")
+    return NATIVE_NAMESPACE if measured_by == "oci" else next(iter(_namespaces(instances)), METRIC_NAMESPACE)
 
 
 def unsent(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from attrs import field, frozen
 
@@ -31,6 +31,9 @@ RECEIVE_PORT_VARIABLE = "OCISIDECAR_RECEIVE_PORT"
 
 ALERTMANAGER_PORT_VARIABLE = "OCISIDECAR_ALERTMANAGER_PORT"
 """A container with this variable is told at this port of 127.0.0.1 of the alerts of the Prometheus beside it."""
+
+METRIC_NAMESPACE: Final = "ocisidecar"
+"""Where in OCI Monitoring the metrics that sidecars send appear, unless another namespace is given."""
 
 BUDGET_VARIABLES = ("OCISIDECAR_MAX_STREAMS", "OCISIDECAR_INTERVAL_SECONDS")
 """A container with these variables sends at most so many streams, each with a datapoint in so many seconds."""

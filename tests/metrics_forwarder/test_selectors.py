@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from metrics_forwarder.selectors import DEFAULT, parse, selectors
+from metrics_forwarder.selectors import DEFAULT, INTERNAL, parse, selectors
+
+from ocisidecar.spec.ready_alarms import _NOT_SELECTED
 
 SERIES = {"__name__": "http_requests_total", "code": "500", "path": '/a"b'}
 
@@ -62,3 +64,8 @@ def test_other_texts_are_refused(text):
 def test_the_default_is_what_the_app_measures(name, is_sent):
     """By default what runtimes, exporters and scrapes say about themselves is not sent."""
     assert selectors(DEFAULT)({"__name__": name}) is is_sent
+
+
+def test_alarms_know_what_is_not_sent():
+    """What a ready alarm is refused for, since nothing sends its metric, is what the forwarder leaves out."""
+    assert f"({INTERNAL})_" == _NOT_SELECTED.pattern

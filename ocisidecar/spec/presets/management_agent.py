@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ocisidecar.spec.own_images import own_image
 from ocisidecar.spec.response_file import AgentResponseFile
+from ocisidecar.spec.scrape import METRIC_NAMESPACE
 from ocisidecar.spec.security import SecurityContext, Statement
 from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.volume import FileContent, VolumeSpec
@@ -22,7 +23,7 @@ def management_agent(
     image_url: str | None = None,
     response_file: FileContent | None = None,
     version: str = "1",
-    metric_namespace: str = "ocisidecar",
+    metric_namespace: str = METRIC_NAMESPACE,
     log_volume: str | None = None,
     scrape_url: str = "http://127.0.0.1:9090/federate?match%5B%5D=%7Bjob%21%3D%22%22%7D",
 ) -> SidecarSpec:

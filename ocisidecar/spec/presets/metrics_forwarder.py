@@ -8,7 +8,7 @@ from typing import Literal
 
 from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.own_images import own_image
-from ocisidecar.spec.scrape import BUDGET_VARIABLES, RECEIVE_PORT_VARIABLE, ScrapeTarget
+from ocisidecar.spec.scrape import BUDGET_VARIABLES, METRIC_NAMESPACE, RECEIVE_PORT_VARIABLE, ScrapeTarget
 from ocisidecar.spec.security import SecurityContext, Statement
 from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.validate.selectors import selector_problem
@@ -29,7 +29,7 @@ _GROUP = re.compile(r"[A-Za-z][A-Za-z0-9._$-]{0,255}")
 def metrics_forwarder(
     *,
     image_url: str | None = None,
-    metric_namespace: str = "ocisidecar",
+    metric_namespace: str = METRIC_NAMESPACE,
     resource_group: str | None = None,
     metrics: Sequence[str] = (),
     histograms: Sequence[float] | Literal["buckets"] = _QUANTILES,

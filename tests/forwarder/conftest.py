@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,21 +18,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from ocisidecar import InstanceSpec, Provisioner, SidecarSpec, VolumeSpec
+from tests.forwarder_process import DOCKER, ForwarderProcess
 
-SOURCES = Path(__file__).parents[2] / "docker" / "log-forwarder"
-sys.path[:0] = [str(SOURCES), str(SOURCES.parent)]
-
-TIMEOUT_SECONDS = 60.0
-
-
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = TIMEOUT_SECONDS) -> None:
-    """Return as soon as a condition holds; fail after a timeout.  `what` describes the condition."""
-    pause = threading.Event()
-    for _ in range(int(seconds / 0.05)):
-        if condition():
-            return
-        pause.wait(0.05)
-    pytest.fail(f"not within {seconds:g} s: {what}")
+SOURCES = DOCKER / "log-forwarder"
+sys.path[:0] = [str(SOURCES), str(DOCKER)]
 
 
 @define
@@ -115,55 +100,6 @@ def tenancy(tmp_path: Path) -> Iterator[Tenancy]:
         yield tenancy
 
 
-@define
-class Process:
-    """A forwarder in a separate process; its log on stderr goes to a file."""
-
-    environment: dict[str, str]
-    log_path: Path
-    process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> Process:
-        """Start the process, again or for the first time; returns when it has logged `started`."""
-        before = self.events().count("started")
-        self._begin()
-        wait_until(lambda: self.events().count("started") > before, "the forwarder starts")
-        return self
-
-    def run(self) -> int:
-        """Start the process and wait for its end; returns the exit status."""
-        self._begin()
-        return self.wait()
-
-    def _begin(self) -> None:
-        with self.log_path.open("ab") as stderr:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "log_forwarder"],
-                env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{SOURCES}:{SOURCES.parent}", **self.environment},
-                stderr=stderr,
-            )
-
-    def events(self) -> list[str]:
-        """Return the events of its log."""
-        if not self.log_path.exists():
-            return []
-        return [json.loads(line)["event"] for line in self.log_path.read_text().splitlines()]
-
-    def kill(self) -> None:
-        """Send SIGKILL and wait for the end."""
-        self.process.kill()
-        self.process.wait()
-
-    def stop(self) -> int:
-        """Send SIGTERM and wait for the end; returns the exit status."""
-        self.process.terminate()
-        return self.wait()
-
-    def wait(self) -> int:
-        """Wait for the end of the process; returns the exit status."""
-        return self.process.wait(TIMEOUT_SECONDS)
-
-
 @pytest.fixture
 def logs(tmp_path: Path) -> Path:
     """The log directory."""
@@ -173,13 +109,14 @@ def logs(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def start_forwarder(tenancy: Tenancy, logs: Path, tmp_path: Path) -> Iterator[Callable[..., Process]]:
+def start_forwarder(tenancy: Tenancy, logs: Path, tmp_path: Path) -> Iterator[Callable[..., ForwarderProcess]]:
     """Starts a forwarder for `logs`; settings are environment variables without the prefix OCISIDECAR_."""
     processes = []
 
-    def start(**settings: Any) -> Process:
+    def start(**settings: Any) -> ForwarderProcess:
         given = {f"OCISIDECAR_{name}": str(value) for name, value in settings.items()}
-        process = Process({**tenancy.environment(logs), **given}, tmp_path / f"forwarder-{len(processes)}.jsonl")
+        log_path = tmp_path / f"forwarder-{len(processes)}.jsonl"
+        process = ForwarderProcess("log-forwarder", {**tenancy.environment(logs), **given}, log_path)
         processes.append(process)
         return process.start()
 

@@ -22,7 +22,7 @@ from forwarding.principal import ResourcePrincipal
 from log_forwarder.client import LoggingClient
 from log_forwarder.settings import Settings
 
-from tests.forwarder.conftest import TIMEOUT_SECONDS
+from tests.forwarder_process import TIMEOUT_SECONDS
 
 
 @frozen

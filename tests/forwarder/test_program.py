@@ -17,7 +17,8 @@ from log_forwarder.program import _source_of
 from log_forwarder.settings import Settings
 
 from ocisidecar.emulator import Fault
-from tests.forwarder.conftest import SOURCES, wait_until
+from tests.forwarder.conftest import SOURCES
+from tests.forwarder_process import wait_until
 
 LINES = [f"line {number}" for number in range(1000)]
 
@@ -55,7 +56,7 @@ def test_without_a_name_the_source_is_the_host_and_it_warns(tenancy, start_forwa
     process = start_forwarder(INSTANCE="")
     assert process.stop() == 0
     assert {one[2] for one in tenancy.collect()} == {socket.gethostname()}
-    assert "instance not known" in process.events()
+    assert "instance not known" in process.names()
 
 
 @pytest.mark.parametrize("claim", ["res_id", "sub"])
@@ -127,7 +128,7 @@ def test_lines_written_after_sigterm_arrive(tenancy, logs, start_forwarder):
     """A line written after SIGTERM arrives, and the exit status at the end of the grace period is 0."""
     process = start_forwarder(STOP_QUIET_SECONDS=300, GRACE_SECONDS=3)
     process.process.terminate()
-    wait_until(lambda: "stopping" in process.events(), "SIGTERM is handled")
+    wait_until(lambda: "stopping" in process.names(), "SIGTERM is handled")
     (logs / "app.log").write_text("bye")
     assert process.wait() == 0
     assert tenancy.lines() == ["bye"]
@@ -153,7 +154,7 @@ def test_wrong_settings_end_it_with_2(start_forwarder):
     process.environment["OCISIDECAR_SENDERS"] = "none"
     process.environment["OCISIDECAR_LOG_ID"] = ""
     assert process.run() == 2
-    assert process.events().count("cannot start") == 2
+    assert process.names().count("cannot start") == 2
 
 
 def test_a_port_in_use_ends_it_with_2(start_forwarder):

@@ -3,37 +3,22 @@
 from __future__ import annotations
 
 import http.client
-import json
-import os
-import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import define, field
+from attrs import define
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from ocisidecar.emulator import Assumptions, Emulator
+from tests.forwarder_process import DOCKER, ForwarderProcess
 
-SOURCES = Path(__file__).parents[2] / "docker" / "metrics-forwarder"
-sys.path[:0] = [str(SOURCES), str(SOURCES.parent)]
+sys.path[:0] = [str(DOCKER / "metrics-forwarder"), str(DOCKER)]
 
-TIMEOUT_SECONDS = 60.0
 NAMESPACE = "web"
-
-
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = TIMEOUT_SECONDS) -> None:
-    """Return as soon as a condition holds; fail after a timeout.  `what` describes the condition."""
-    pause = threading.Event()
-    for _ in range(int(seconds / 0.02)):
-        if condition():
-            return
-        pause.wait(0.02)
-    pytest.fail(f"not within {seconds:g} s: {what}")
 
 
 @define
@@ -90,44 +75,8 @@ class Tenancy:
 
 
 @define
-class Process:
-    """A forwarder in a separate process; its log on stderr goes to a file."""
-
-    environment: dict[str, str]
-    log_path: Path
-    process: subprocess.Popen[bytes] | None = None
-    _offset: int = field(default=0, init=False)
-
-    def start(self) -> Process:
-        """Start it, again or for the first time; returns when it has logged `started`."""
-        self._offset = len(self.events())
-        self._begin()
-        wait_until(lambda: self.started() or self.process.poll() is not None, "the forwarder starts")
-        assert self.process.poll() is None, self.log_path.read_text()
-        return self
-
-    def run(self) -> int:
-        """Start it and wait for its end; returns the exit status."""
-        self._begin()
-        return self.wait()
-
-    def _begin(self) -> None:
-        with self.log_path.open("ab") as stderr:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "metrics_forwarder"],
-                env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{SOURCES}:{SOURCES.parent}", **self.environment},
-                stderr=stderr,
-            )
-
-    def events(self) -> list[dict[str, Any]]:
-        """Return the lines of its log."""
-        if not self.log_path.exists():
-            return []
-        return [json.loads(line) for line in self.log_path.read_text().splitlines() if line.startswith("{")]
-
-    def started(self) -> dict[str, Any] | None:
-        """Return the line `started` of the running process."""
-        return next((one for one in self.events()[self._offset :] if one["event"] == "started"), None)
+class Process(ForwarderProcess):
+    """A metrics forwarder in a separate process, which can be asked."""
 
     @property
     def port(self) -> int:
@@ -148,20 +97,6 @@ class Process:
         """Return one of its own metrics, named without the prefix."""
         lines = self.ask("/metrics")[1].splitlines()
         return next(float(line.split()[1]) for line in lines if line.startswith(f"metrics_forwarder_{name} "))
-
-    def kill(self) -> None:
-        """Send SIGKILL and wait for the end."""
-        self.process.kill()
-        self.process.wait()
-
-    def stop(self) -> int:
-        """Send SIGTERM and wait for the end; returns the exit status."""
-        self.process.terminate()
-        return self.wait()
-
-    def wait(self) -> int:
-        """Wait for the end of the process; returns the exit status."""
-        return self.process.wait(TIMEOUT_SECONDS)
 
 
 @pytest.fixture
@@ -195,7 +130,11 @@ def start_forwarder(tenancy: Tenancy, volume: Path, tmp_path: Path) -> Iterator[
 
     def start(**settings: Any) -> Process:
         given = {f"OCISIDECAR_{name}": str(value) for name, value in settings.items()}
-        process = Process({**tenancy.environment(volume), **given}, tmp_path / f"forwarder-{len(processes)}.jsonl")
+        process = Process(
+            "metrics-forwarder",
+            {**tenancy.environment(volume), **given},
+            tmp_path / f"forwarder-{len(processes)}.jsonl",
+        )
         processes.append(process)
         return process.start()
 

@@ -16,7 +16,8 @@ from attrs import define, field
 
 from ocisidecar.clock import VirtualClock
 from ocisidecar.emulator import Assumptions, Emulator, Fault
-from tests.metrics_forwarder.conftest import Process, Tenancy, wait_until
+from tests.forwarder_process import wait_until
+from tests.metrics_forwarder.conftest import Process, Tenancy
 from tests.metrics_forwarder.wire import VERSION_1, post, series, version_1, write_headers
 
 MAX_MEMORY_BYTES = 64_000_000
@@ -124,7 +125,7 @@ def start(volume, tmp_path):
     processes = []
 
     def start(tenancy: Tenancy, seed: int) -> Sender:
-        process = Process(tenancy.environment(volume), tmp_path / "forwarder.jsonl")
+        process = Process("metrics-forwarder", tenancy.environment(volume), tmp_path / "forwarder.jsonl")
         processes.append(process)
         return Sender(process.start(), tenancy.emulator.clock, random.Random(seed))
 

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from tests.metrics_forwarder.conftest import Process, wait_until
+from tests.forwarder_process import wait_until
+from tests.metrics_forwarder.conftest import Process
 from tests.metrics_forwarder.wire import VERSION_2, post, series, version_1, version_2, write_headers
 
 MINUTE = 60_000
@@ -142,7 +143,7 @@ def test_wrong_settings_are_all_told(tenancy, volume, tmp_path):
         "OCISIDECAR_HISTOGRAMS": "2",
         "OCISIDECAR_MAX_STREAMS": "0",
     }
-    process = Process({**tenancy.environment(volume), **given}, tmp_path / "log.jsonl")
+    process = Process("metrics-forwarder", {**tenancy.environment(volume), **given}, tmp_path / "log.jsonl")
     assert process.run() == 2
     reasons = " ".join(one["reason"] for one in process.events())
     for variable in given:

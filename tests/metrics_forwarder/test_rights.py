@@ -7,7 +7,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from ocisidecar import InstanceSpec, Provisioner, SidecarSpec
-from tests.metrics_forwarder.conftest import Process, Tenancy, wait_until
+from tests.forwarder_process import wait_until
+from tests.metrics_forwarder.conftest import Process, Tenancy
 from tests.metrics_forwarder.wire import post, series, version_1
 
 
@@ -42,7 +43,7 @@ def forwarder(provisioner, volume, tmp_path):
     processes = []
 
     def start(**changes):
-        process = Process({**given, **changes}, tmp_path / "log.jsonl")
+        process = Process("metrics-forwarder", {**given, **changes}, tmp_path / "log.jsonl")
         processes.append(process)
         return process.start()
 

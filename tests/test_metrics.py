@@ -11,10 +11,9 @@ from attrs import evolve
 
 from ocisidecar import ConfigError, InstanceSpec, Metrics, ScrapeTarget, ServiceCallError, SidecarSpec, SpecError
 from ocisidecar.emulator import Fault
-from ocisidecar.emulator.metric_store import StreamKey
-from ocisidecar.emulator.mql import Datapoint
 from ocisidecar.emulator.pods import ContainerUsage
 from ocisidecar.emulator.services.native_metrics import record_usage
+from tests.datapoints import add_datapoint
 
 WEB = (
     InstanceSpec("web", image_url="fra.ocir.io/acme/web:1", ocpus=1, memory_in_gbs=4, scrape=ScrapeTarget(8080))
@@ -44,15 +43,7 @@ class World:
     def send(self, name, value, namespace="ocisidecar", **dimensions):
         """Have the emulator take a datapoint of now, as a sidecar sends it."""
         every = {"deployment": "web", "container_instance": "web-0", **dimensions}
-        key = StreamKey(
-            region="eu-frankfurt-1",
-            compartment_id=self.emulator.compartment_id,
-            namespace=namespace,
-            resource_group=None,
-            name=name,
-            dimensions=tuple(sorted(every.items())),
-        )
-        self.emulator.app.cloud.metrics.add(key, [Datapoint(self.clock.time(), value)])
+        add_datapoint(self.emulator, namespace, name, value, every)
 
     def queries(self):
         """Return how many queries and lists of metrics were made since the last call."""

@@ -6,10 +6,9 @@ import pytest
 from attrs import evolve
 
 from ocisidecar import AlarmSpec, DeploymentSpec, InstanceSpec, ScrapeTarget, SidecarSpec, TopicSpec
-from ocisidecar.emulator.metric_store import StreamKey
-from ocisidecar.emulator.mql import Datapoint
 from ocisidecar.emulator.pods import ContainerUsage
 from ocisidecar.emulator.services.native_metrics import record_usage
+from tests.datapoints import add_datapoint
 from tests.webhook import Webhook
 
 WEB = (
@@ -59,25 +58,14 @@ class World:
         with cloud.lock:
             record_usage(cloud, instance, now, usages)
             native = {"resourceDisplayName": instance.body["displayName"], "resourceId": instance.id}
-            self._post("oci_computecontainerinstance", "EphemeralStorageUsed", storage, native)
+            add_datapoint(self.emulator, "oci_computecontainerinstance", "EphemeralStorageUsed", storage, native)
             if not is_silent:
                 own = {"deployment": "web", "container_instance": "web-0", "job": "web"}
                 values = {"up": up, "probe_success": probe, "process_start_time_seconds": started}
                 for name, value in values.items():
-                    self._post("ocisidecar", name, value, own)
+                    add_datapoint(self.emulator, "ocisidecar", name, value, own)
         self.clock.advance(60)
         self.emulator.deliver()
-
-    def _post(self, namespace, name, value, dimensions):
-        key = StreamKey(
-            region="eu-frankfurt-1",
-            compartment_id=self.emulator.compartment_id,
-            namespace=namespace,
-            resource_group=None,
-            name=name,
-            dimensions=tuple(sorted(dimensions.items())),
-        )
-        self.emulator.app.cloud.metrics.add(key, [Datapoint(self.clock.time(), value)])
 
     @property
     def heard(self):

@@ -9,11 +9,10 @@ import oci
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from ocisidecar.emulator.metric_store import StreamKey
-from ocisidecar.emulator.mql import Datapoint
 from ocisidecar.timestamps import now, rfc3339
 from ocisidecar.verify.report import Report
 from ocisidecar.verify.verify import VerifyOptions, verify
+from tests.datapoints import add_datapoint
 from tests.readers import reader_of
 from tests.verify.telemetry import FULL, INSTANCE, Endpoint
 
@@ -98,27 +97,12 @@ def sample(sdk, real_containers, clock):
 
 
 @pytest.fixture
-def measure(real_containers, deployment, clock):
+def measure(real_containers, deployment):
     """Stores a measurement of the instance as OCI makes them."""
 
     def note(name, value, **dimensions):
-        key = StreamKey(
-            region=real_containers.oci_config["region"],
-            compartment_id=real_containers.compartment_id,
-            namespace="oci_computecontainerinstance",
-            resource_group=None,
-            name=name,
-            dimensions=tuple(
-                sorted(
-                    {
-                        "resourceId": deployment.resources[INSTANCE],
-                        "resourceDisplayName": "web-0",
-                        **dimensions,
-                    }.items()
-                )
-            ),
-        )
-        real_containers.app.cloud.metrics.add(key, [Datapoint(clock.time(), value)])
+        own = {"resourceId": deployment.resources[INSTANCE], "resourceDisplayName": "web-0", **dimensions}
+        add_datapoint(real_containers, "oci_computecontainerinstance", name, value, own)
 
     return note
 

@@ -17,11 +17,13 @@ from ocisidecar.wire import Key, texts_within
 def lies_in(want: Desired, live: Live, removed: Collection[str]) -> bool:
     """Return whether a resource refers, other than by what can be changed in place, to one of these OCIDs.
 
-    What comes by itself lies in nothing: it names what it was made with, which may go before it.
+    Of what comes by itself only what is wanted of it counts: it also names what it was made with, which may go
+    before it.
     """
-    if not removed or want.comes_by_itself:
+    if not removed:
         return False
-    fixed = (value for name, value in live.body.items() if name not in want.mutable)
+    names = live.body.keys() & want.body.keys() if want.comes_by_itself else live.body.keys()
+    fixed = (live.body[name] for name in names - want.mutable)
     return any(one in removed for value in fixed for one in texts_within(value))
 
 

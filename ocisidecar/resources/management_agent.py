@@ -33,6 +33,9 @@ from ocisidecar.wire import Body, Json, Key, Ref, text
 REMAINING = "remainingInstalls"
 """How many agents may still register with a key: no field of OCI's, but the difference of two."""
 
+_OWNER = "containerInstanceId"
+"""The field of an agent for the instance that has it: no field of OCI's, but found out by tags and times."""
+
 _CONTENT = "instance"
 """The part of our tags that says with which content an agent's instance was created."""
 
@@ -172,7 +175,7 @@ class ManagementAgent(Kind):
                 body: dict[str, Body] = {
                     "compartmentId": site.identity.compartment_id,
                     "displayName": f"{spec.name} {instance.display_name_of(replica)}",
-                    "containerInstanceId": Ref(made.key),
+                    _OWNER: Ref(made.key),
                     _CONTENT: digest(made.sections),
                 }
                 if (access := spec.effective_access).defined_tag is not None:
@@ -195,12 +198,12 @@ class ManagementAgent(Kind):
 
     def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Accepted:
         """Change name and tags; the other fields are no fields of the API."""
-        plain = {name: value for name, value in fields.items() if name not in {"containerInstanceId", _CONTENT}}
+        plain = {name: value for name, value in fields.items() if name not in {_OWNER, _CONTENT}}
         return super().update(caller, site, live, plain)
 
 
 def with_orphans(lives: Iterable[Live]) -> tuple[Live, ...]:
-    """Return resources in which the agents are FAILED that no instance has any more, so that they are removed.
+    """Return resources in which agents name their instance, and are FAILED where none has them: they are removed.
 
     A restart of an instance makes another agent, and one that the instance before registered late may look like one
     of this instance.  So of several the one counts that came with its content, then the latest that is in contact.
@@ -217,11 +220,8 @@ def with_orphans(lives: Iterable[Live]) -> tuple[Live, ...]:
             if owner is not None:
                 rank = (_came_with(agent, owner), agent.state == "ACTIVE", _time(agent), agent.id)
                 best[owner.id] = max(best.get(owner.id, rank), rank)
-    kept = {agent_id for *_, agent_id in best.values()}
-    return tuple(
-        live if live.key.kind != ManagementAgent.name or live.id in kept or live.phase in DEAD else _orphaned(live)
-        for live in found
-    )
+    owners = {agent_id: owner_id for owner_id, (*_, agent_id) in best.items()}
+    return tuple(_assigned(live, owners.get(live.id, "")) for live in found)
 
 
 def _owner(agent: Live, instances: Iterable[Live]) -> Live | None:
@@ -236,6 +236,12 @@ def _owner(agent: Live, instances: Iterable[Live]) -> Live | None:
 
 def _came_with(agent: Live, instance: Live) -> bool:
     return records(agent.tags, _CONTENT, instance.tags.get(TAG_DIGEST, ""))
+
+
+def _assigned(live: Live, owner_id: str) -> Live:
+    if live.key.kind != ManagementAgent.name or live.phase in DEAD:
+        return live
+    return evolve(live, body={**live.body, _OWNER: owner_id}) if owner_id else _orphaned(live)
 
 
 def _orphaned(agent: Live) -> Live:

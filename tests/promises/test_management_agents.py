@@ -123,11 +123,11 @@ def test_an_agent_that_registers_late_is_removed(one, connect, cloud, agents, cl
     assert cloud.live() == {}
 
 
-@pytest.mark.parametrize("latencies", [Latencies(agent_registration=seconds) for seconds in (1, 120)], ids=str)
-def test_back_to_what_still_runs_keeps_its_agent(one, connect, cloud, agents):
-    """After a cut replacement the former spec is applied: the instance that stays keeps its agent."""
+@pytest.mark.parametrize("has_registered", [False, True])
+@pytest.mark.parametrize("image_url", [APP.image_url, "fra.ocir.io/acme/web:2"], ids=["back", "on"])
+def test_the_instance_that_stays_keeps_its_agent(one, connect, cloud, agents, image_url, *, has_registered):
+    """After a replacement was cut both instances run; whichever the next spec keeps, its own agent stays."""
     before = one.apply(SPEC).resources
-    began = cloud.clock.time()
 
     def cut(event: object) -> None:
         if isinstance(event, StepFinished) and event.key == "container-instance/web-0":
@@ -135,12 +135,16 @@ def test_back_to_what_still_runs_keeps_its_agent(one, connect, cloud, agents):
 
     with pytest.raises(Cut):
         one.apply(replicas(1, image_url="fra.ocir.io/acme/web:2"), on_event=cut)
-    cloud.clock.advance(5)
-    other = connect(cloud)
-    assert other.apply(SPEC).resources == before
-    assert cloud.clock.time() - began < 600
-    assert other.plan(SPEC).changes == ()
-    assert [agent.id for agent in agents()] == [before[AGENT]]
+    cloud.clock.advance(300 if has_registered else 5)
+    assert len(agents()) == 1 + has_registered
+    spec, began = replicas(1, image_url=image_url), cloud.clock.time()
+    after = connect(cloud).apply(spec).resources
+    assert cloud.clock.time() - began < 300
+    assert [agent.id for agent in agents()] == [after[AGENT]]
+    assert (after == before) is (image_url == APP.image_url)
+    cloud.clock.advance(3600)
+    assert [agent.availability_status for agent in agents()] == ["ACTIVE"]
+    assert connect(cloud).plan(spec).changes == ()
 
 
 def test_a_restart_of_the_container_does_not_register_again(one, cloud, agents, clock):

@@ -507,6 +507,8 @@ class TestAddresses:
         changes = {"nsgIds": [group.id], "hostnameLabel": "Web", "freeformTags": {"a": "b"}}
         changed = network.update_vnic(vnic.id, changes).data
         assert (changed.nsg_ids, changed.hostname_label, changed.freeform_tags) == ([group.id], "web", {"a": "b"})
+        [private] = network.list_private_ips(vnic_id=changed.id).data
+        assert private.hostname_label == "web"  # as the SDK's docstring of the field says
         other = vnic_of(make_instance().data.id)
         assert refusal(network.update_vnic, other.id, {"hostnameLabel": "web"}).code == "InvalidParameter"
         assert refusal(network.update_vnic, other.id, {"hostnameLabel": "-"}).code == "InvalidParameter"

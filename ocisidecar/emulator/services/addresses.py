@@ -209,6 +209,8 @@ def _revise_vnic(call: Call, vnic: Record, changes: JsonObject) -> JsonObject:
     label = _lower(changes["hostnameLabel"])
     if label != vnic.body["hostnameLabel"]:
         _check_hostname(call, subnet.id, label)
+    # The value is that of the primary private IP too.  Source: oci.core.models.UpdateVnicDetails.hostname_label.
+    vnic.hidden["addresses"][0].change({"hostnameLabel": label})
     return {**changes, "hostnameLabel": label}
 
 

@@ -109,8 +109,8 @@ CAUSES: Mapping[str, Cause] = {
     "agent-silent": Cause(
         title="A management agent is not in contact any more",
         remedy=(
-            "Look at the log of its container, and check that the subnet lets it reach Oracle's services. One that "
-            "was deregistered does not register again: replace its instance."
+            "Look at the log of its container, and check that the subnet lets it reach Oracle's services. It "
+            "is in contact again when the container runs."
         ),
     ),
     "metrics-held-back": Cause(

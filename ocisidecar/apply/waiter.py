@@ -39,6 +39,7 @@ _PHASES: Mapping[Goal, Phase] = {
     Goal.RESTARTED: Phase.READY,
 }
 _SETTLED = frozenset({Phase.READY, Phase.STOPPED})
+_ENDING = frozenset({Phase.GOING, Phase.GONE})
 _INTERVAL_FACTORS: Mapping[Goal, float] = {Goal.HEALTHY: 4.0, Goal.GONE: 0.6}
 """Goal → factor for the interval: health checks take seconds; deletions are short, and others wait for them."""
 
@@ -310,7 +311,7 @@ def _observe(watch: Watch, lives: Sequence[Live], caller: Caller) -> Observation
     if found.phase is Phase.FAILED:
         errors = watch.kind.failure(caller, watch.site, found, watch.work_request_id)
         return Observation(watch, WaitStatus.FAILED, found, errors)
-    if found.phase in {Phase.GOING, Phase.GONE}:
+    if found.phase in _ENDING:
         return _disappeared(watch, found, caller)
     is_there = found.phase is _PHASES[watch.goal]
     if watch.goal is Goal.HEALTHY and found.phase is Phase.STOPPED:
@@ -396,4 +397,5 @@ def _matches(watch: Watch, live: Live) -> bool:
         return live.id == watch.live_id
     is_same = live.key == watch.operation.key and live.deployment == watch.operation.deployment
     is_own = is_same and watch.tags.items() <= live.tags.items()
-    return is_own and live.phase is not Phase.GONE and live.id not in watch.superseded
+    past = _ENDING if watch.kind.follows else {Phase.GONE}  # one that ends is not what comes by itself
+    return is_own and live.phase not in past and live.id not in watch.superseded

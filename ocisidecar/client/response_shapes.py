@@ -23,6 +23,7 @@ _ID_FIELDS: Mapping[str, str] = {
     "container_instances.list_container_instance_shapes": "name",
     "container_instances.list_work_request_errors": "message",
     "logging.list_work_request_errors": "message",
+    "management_agent.list_work_request_errors": "message",
     "monitoring.list_metrics": "name",
     "monitoring.summarize_metrics_data": "name",
     "secrets.get_secret_bundle": _SECRET_ID,
@@ -68,6 +69,7 @@ _WITHOUT_STATE = frozenset({"ons.update_subscription"})
 _REQUIRED: Mapping[str, Mapping[str, type]] = {
     "container_instances.get_work_request": {"status": str},
     "logging.get_work_request": {"status": str},
+    "management_agent.get_work_request": {"status": str},
     "monitoring.summarize_metrics_data": {"aggregatedDatapoints": list},
     "secrets.get_secret_bundle": {"secretBundleContent": dict},
 }

@@ -285,7 +285,7 @@ def test_an_agent_that_was_deregistered_registers_when_its_instance_is_restarted
 
 @pytest.mark.parametrize("latencies", [Latencies(management_agent=300, agent_registration=120)], ids=[""])
 def test_an_agent_that_is_being_deregistered_is_not_taken_for_its_successor(one, service, agents, cloud, clock):
-    """An apply one second after somebody's delete of both makes an instance, and waits for the agent of that one."""
+    """An apply one second after somebody's delete of both waits for the agent of the new instance."""
     made = one.apply(SPEC).resources
     service.delete_management_agent(made[AGENT])
     instances = oci.container_instances.ContainerInstanceClient(cloud.oci_config, service_endpoint=cloud.endpoint)

@@ -11,6 +11,7 @@ from attrs import evolve
 from ocisidecar import ApplyFailed, DeploymentSpec, InstanceSpec, Provisioner, SidecarSpec, StepWaiting
 from ocisidecar.emulator import Emulator, Fault, Latencies
 from tests.plan_values import key
+from tests.promises.test_transient import ONCE
 
 AGENT = "management-agent/web-0"
 URL, OTHER_URL = "http://127.0.0.1:9090/federate", "http://127.0.0.1:8080/metrics"
@@ -231,3 +232,22 @@ def test_an_agent_that_is_silent_can_be_removed_with_it(one, cloud, clock, sourc
     assert [len(found) for found in sources().values()] == [1]
     one.destroy("web")
     assert cloud.live() == {}
+
+
+@pytest.mark.parametrize("name", ONCE)
+def test_a_request_about_one_that_fails_once_is_repeated_and_takes_effect_once(one, cloud, service, sources, name):
+    """Made, changed and rid of another one of ours, there is one at the end, and no run ends with an error."""
+    operations = {f"{verb}_data_source" for verb in ("create", "update", "delete")}
+    cloud.inject(*(ONCE[name](operation) for operation in operations))
+    agent = one.apply(spec_of()).resources[AGENT]
+    assert len(sources()[agent]) == 1
+    one.apply(spec_of(url=OTHER_URL))
+    (source,) = sources()[agent]
+    foreign = {"name": source.name.rpartition("-")[0] + "-9", "namespace": "elsewhere", "url": URL}
+    foreign |= {"compartmentId": cloud.compartment_id, "type": source.type}
+    service.create_data_source(agent, foreign)
+    cloud.clock.advance(100)
+    one.apply(spec_of(url=OTHER_URL))
+    cloud.clock.advance(100)
+    assert [(source.namespace, source.url) for source in sources()[agent]] == [("shop", OTHER_URL)]
+    assert {request.operation for request in cloud.requests} >= operations

@@ -8,7 +8,16 @@ import oci
 import pytest
 from attrs import evolve
 
-from ocisidecar import ApplyFailed, DeploymentSpec, InstanceSpec, Provisioner, SidecarSpec, StepWaiting
+from ocisidecar import (
+    AlarmSpec,
+    ApplyFailed,
+    DeploymentSpec,
+    InstanceSpec,
+    Provisioner,
+    SidecarSpec,
+    StepWaiting,
+    TopicSpec,
+)
 from ocisidecar.emulator import Emulator, Fault, Latencies
 from tests.plan_values import key
 from tests.promises.test_transient import ONCE
@@ -144,15 +153,19 @@ def test_data_sources_of_others_are_left_alone(one, service, sources, cloud, clo
 
 
 def test_replacement_growth_shrinking_and_removal_leave_nothing(one, sources, cloud):
-    """Replaced, scaled 1 → 3 → 1 there is one for each agent; a destroy leaves none, and no agent or key."""
+    """Replaced, scaled 1 → 3 → 1 each agent has one; a destroy leaves none, nor agent, key or subscription."""
+    topic = TopicSpec("oncall", subscriptions=["mailto:ops@example.com"])
+    alarms = [AlarmSpec.cpu_utilization(80, destinations=[topic])]
 
     def kept() -> int:
         return len(cloud.app.cloud.store.all("management-agent-data-source", cloud.clock.time()))
 
     for count, image in ((1, "1"), (1, "2"), (3, "2"), (1, "2")):
-        one.apply(spec_of(count, image_url=f"fra.ocir.io/acme/web:{image}"))
+        spec = evolve(spec_of(count, image_url=f"fra.ocir.io/acme/web:{image}"), alarms=alarms)
+        one.apply(spec)
         assert [len(found) for found in sources().values()] == [1] * count
-        assert kept() == count
+        assert (kept(), len(cloud.live()["subscription"])) == (count, 1)
+        assert one.plan(spec).changes == ()
     one.destroy("web")
     assert (kept(), cloud.live()) == (0, {})
 

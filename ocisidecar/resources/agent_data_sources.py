@@ -20,7 +20,7 @@ from ocisidecar.client.session import Caller
 from ocisidecar.errors import Conflict, NotAuthorizedOrNotFound
 from ocisidecar.resources.phases import ACTIVE_PHASES, WORK_PHASES
 from ocisidecar.state.compare import is_satisfied_by
-from ocisidecar.state.observed import DEAD, Phase
+from ocisidecar.state.observed import Phase
 from ocisidecar.wire import Body, Json, objects, text
 
 CLIENT = "management_agent.ManagementAgentClient"
@@ -57,7 +57,7 @@ def own_sources(agent: Mapping[str, Json]) -> tuple[Mapping[str, Json], ...]:
     return tuple(
         {name: one[name] for name in ("key", "name", "state")} if phase is Phase.FAILED else one
         for one, phase in phases
-        if phase not in DEAD - {Phase.FAILED}
+        if phase not in {Phase.GOING, Phase.GONE}
     )
 
 

@@ -88,18 +88,21 @@ class InstanceEvidence:
     Attributes:
         app: the app's responses.
         forwarded: the newest entries that its log forwarder sent; None without a log forwarder.
-        forwarder_errors: errors in its log forwarder's own log that are not resolved.
+        log_errors: name of a forwarder → errors in its own log that are not resolved.
         nonce_line: the app's log line about the request with the nonce; None if none arrived.
         targets: what its Prometheus reports.
-        samples: what its management agent sent lately of `up` and `scrape_duration_seconds`; None without an agent.
+        samples: what its management agent and its metrics forwarder sent lately of `up` and
+            `scrape_duration_seconds`; None where nothing sends them.
+        sent: name of a management agent or metrics forwarder → what it sent lately, of a few metrics.
     """
 
     app: AppProbe
     forwarded: PollResult[tuple[LogEntry, ...]] | None = None
-    forwarder_errors: tuple[str, ...] = ()
+    log_errors: Mapping[str, tuple[str, ...]] = field(factory=dict)
     nonce_line: Arrival | None = None
     targets: PrometheusTargets = field(factory=PrometheusTargets)
     samples: PollResult[tuple[MetricRow, ...]] | None = None
+    sent: Mapping[str, PollResult[tuple[MetricRow, ...]]] = field(factory=dict)
 
 
 @frozen(kw_only=True)

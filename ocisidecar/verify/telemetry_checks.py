@@ -36,6 +36,10 @@ _LABELS = {CPU_PERCENT: "CPU", MEMORY_PERCENT: "memory"}
 _NO_FORWARDER = "no container sends log files: the sidecar log_forwarder does"
 _NOT_MEASURED = "OCI has no measurements yet: they appear a minute or two after the start"
 _NO_LOG = "the deployment has no log"
+_PUSH = (
+    "let the app push OTLP over HTTP, or add a Prometheus: OTEL_EXPORTER_OTLP_METRICS_ENDPOINT="
+    "http://127.0.0.1:9181/v1/metrics, OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=http/protobuf"
+)
 _NOT_SENT = "nothing was sent: the check is read-only"
 
 
@@ -196,7 +200,7 @@ def _forwarded(
 ) -> Check:
     entries = found.forwarded or PollResult()
     newest = next(iter(entries.value or ()), None)
-    errors = f"; its log says: {'; '.join(found.forwarder_errors)}" if found.forwarder_errors else ""
+    errors = _errors_of(container, found)
     if entries.error:
         return skipped(name, container.key, f"the log cannot be searched: {entries.error}{errors}")
     if newest is not None:
@@ -213,8 +217,14 @@ def _forwarded(
     )
 
 
+def _errors_of(forwarder: Container, found: InstanceEvidence) -> str:
+    """Return what a forwarder's own log says is wrong, as the end of a sentence; empty if nothing is."""
+    errors = found.log_errors.get(forwarder.name, ())
+    return f"; its log says: {'; '.join(errors)}" if errors else ""
+
+
 def _metrics(context: CheckContext, evidence: Evidence, name: str) -> Iterator[Check]:
-    """A datapoint sent to each namespace is found, and every management agent has sent samples lately."""
+    """A datapoint sent to each namespace is found, and every agent and forwarder has sent metrics lately."""
     for namespace, result in evidence.datapoints.items():
         key = f"{_deployment_name(context)}/{namespace}"
         if result.error:
@@ -232,23 +242,29 @@ def _metrics(context: CheckContext, evidence: Evidence, name: str) -> Iterator[C
     if not evidence.datapoints:
         yield skipped(name, _deployment_name(context), _NOT_SENT)
     for instance, found in _running(context, evidence):
-        container = instance.metric_agent
-        if container is not None and found.samples is not None:
-            yield _sampled(context, name, container, found.samples)
+        for container in instance.metric_senders:
+            if container.name in found.sent:
+                yield _sent(context, name, instance, container, found)
 
 
-def _sampled(
-    context: CheckContext, name: str, container: Container, result: PollResult[tuple[MetricRow, ...]]
+def _sent(
+    context: CheckContext, name: str, instance: Instance, container: Container, found: InstanceEvidence
 ) -> Check:
+    result, errors = found.sent[container.name], _errors_of(container, found)
     newest = max((row.time for row in result.value or ()), default=None)
     if newest is not None:
         metrics = ", ".join(sorted({row.name for row in result.value or ()}))
-        detail = f"{metrics} in {container.telemetry_role.metric_namespace}, newest of {newest:%H:%M} UTC"
-        return checked(name, container.key, Status.PASSED, detail)
+        detail = f"{metrics} in {container.telemetry_role.metric_namespace}, newest of {newest:%H:%M} UTC{errors}"
+        return checked(name, container.key, Status.WARNED if errors else Status.PASSED, detail)
     if result.error:
-        return skipped(name, container.key, f"metrics cannot be read: {result.error}")
-    detail = f"no samples arrived in {container.telemetry_role.metric_namespace}: see its log"
-    return checked(name, container.key, failure_status(context, container), detail)
+        return skipped(name, container.key, f"metrics cannot be read: {result.error}{errors}")
+    return Check(
+        name=name,
+        key=container.key,
+        status=failure_status(context, container),
+        detail=f"no metrics arrived in {container.telemetry_role.metric_namespace}{errors or ': see its log'}",
+        remedy=_PUSH if container.telemetry_role.takes_writes and instance.prometheus is None else "",
+    )
 
 
 _CHECKS: Mapping[str, Callable[[CheckContext, Evidence, str], Iterator[Check]]] = {

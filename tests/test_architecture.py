@@ -93,7 +93,9 @@ JUDGING = (
     "verify.evidence",
     "verify.findings",
     "verify.metric_samples",
+    "verify.readings",
     "verify.report",
+    "verify.sender_checks",
     "verify.telemetry_checks",
 )
 """Pure modules in other packages, which evaluate what others have read."""

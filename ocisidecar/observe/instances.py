@@ -199,6 +199,12 @@ class Instance:
         return next((one for one in self.containers if one.telemetry_role.prometheus_port is not None), None)
 
     @property
+    def metrics_volume(self) -> str:
+        """The name of the volume that is mounted at /metrics, where apps write metrics; empty without one."""
+        volumes = (one.telemetry_role.metrics_volume for one in self.containers)
+        return next((one for one in volumes if one), "")
+
+    @property
     def private_ip(self) -> str:
         """Its address in the subnet; empty until its VNIC exists."""
         return self._attachments.of(self.id).private_ip

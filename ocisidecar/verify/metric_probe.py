@@ -133,8 +133,6 @@ def find_alarm_data(reader: DeploymentReader, alarm: Live) -> tuple[MetricRow, .
     )
 
 
-def _rows(
-    reader: DeploymentReader, namespace: str, query: str, resource_group: str = ""
-) -> tuple[MetricRow, ...]:
+def _rows(reader: DeploymentReader, namespace: str, query: str, resource_group: str = "") -> tuple[MetricRow, ...]:
     since = now(reader.caller.clock) - _WINDOW
     return read_metrics(reader, query, namespace=namespace, since=since, resource_group=resource_group or None)

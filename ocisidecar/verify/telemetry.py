@@ -7,9 +7,8 @@ one datapoint to each metric namespace, and a query parameter in one request to 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
-from typing import TypeAlias
 
 from attrs import evolve, frozen
 
@@ -18,7 +17,7 @@ from ocisidecar.observe.forwarder_log import open_errors
 from ocisidecar.observe.instances import Container, Instance
 from ocisidecar.observe.log_search import Arrival, LogEntry
 from ocisidecar.observe.metrics import MetricRow
-from ocisidecar.observe.polling import Poll, PollResult, merge, poll_all
+from ocisidecar.observe.polling import Poll, poll_all
 from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.spec import DeploymentSpec
 from ocisidecar.state.observed import Live
@@ -28,20 +27,23 @@ from ocisidecar.verify.http_probe import UrlResolver, probe_app, probe_prometheu
 from ocisidecar.verify.inspection import Inspection
 from ocisidecar.verify.log_probe import LogDestination, LogProbe, Markers, find_forwarded, log_destinations
 from ocisidecar.verify.metric_probe import (
-    MetricDestination,
     find_alarm_data,
     find_datapoint,
-    find_samples,
-    find_sent,
     find_usage,
     namespaces,
     send_datapoint,
 )
-from ocisidecar.verify.metric_samples import SAMPLES, samples_of, usage_of
+from ocisidecar.verify.metric_samples import usage_of
+from ocisidecar.verify.metric_senders import MetricSenders
 from ocisidecar.verify.prometheus_access import PrometheusAccess, access_to_prometheus
+from ocisidecar.verify.readings import Readings
+from ocisidecar.verify.readings_probe import read_readings
+from ocisidecar.verify.sender_checks import are_conclusive
 
 _APP_LINES_SECONDS = 30.0
 """How long to keep waiting for the app's own lines after the first line of any source: some apps write none."""
+_FIRST_READINGS_SECONDS = 90.0
+"""How long after a start a Prometheus has not yet read what everything beside it says of itself."""
 
 
 def collect_evidence(
@@ -97,18 +99,14 @@ class _Collector:
         """Run all polls until they are done or the time is up, and return their results."""
         apps = self._probe_apps()
         arrivals, datapoints = self._arrivals(apps), self._datapoints()
-        forwarded, targets = self._forwarded(), self._targets()
-        samples, sent, usage = self._samples(), self._sent(), self._usage()
-        alarm_data = self._alarm_data()
-        groups = (arrivals, datapoints, forwarded, targets, samples, sent, alarm_data)
+        accesses = self._accesses()
+        forwarded, targets, readings = self._forwarded(), self._targets(accesses), self._readings(accesses)
+        senders = MetricSenders.of(self.reader, self.instances)
+        usage, alarm_data = self._usage(), self._alarm_data()
+        groups = (arrivals, datapoints, forwarded, targets, readings, senders.samples, senders.sent, alarm_data)
         polls = [usage, *(poll for group in groups for poll in group.values())]
         poll_all(self.reader, polls, timeout_seconds=timeout_seconds)
         errors = self._log_errors()
-        by_destination = {
-            one: merge([poll.result for (destination, _), poll in samples.items() if destination == one])
-            for one in {destination for destination, _ in samples}
-        }
-        posted = {destination: poll.result for destination, poll in sent.items()}
         with_nonce = [arrival for poll in arrivals.values() for arrival in poll.result.value or ()]
         return Evidence(
             time=now(self.reader.caller.clock),
@@ -124,8 +122,9 @@ class _Collector:
                     log_errors=errors.get(one.name, {}),
                     nonce_line=_nonce_line(self.markers.of(one.name), with_nonce),
                     targets=targets[one.name].result.value or PrometheusTargets(),
-                    samples=_samples_of(one, by_destination),
-                    sent=_sent_by(one, by_destination, posted),
+                    samples=senders.samples_of(one),
+                    sent=senders.sent_by(one),
+                    readings=readings[one.name].result.value or Readings(),
                 )
                 for one in self.instances
             },
@@ -189,58 +188,39 @@ class _Collector:
 
     def _log_errors(self) -> dict[str, dict[str, tuple[str, ...]]]:
         """Return the errors in the forwarders' own logs: instance → forwarder → errors."""
-        forwarders = [one for instance in self.instances for one in instance.containers if is_forwarder(one)]
+        forwarders = [one for instance in self.instances for one in instance.containers if _is_forwarder(one)]
         logs = self.reader.call_all([partial(lines_now, self.reader.caller, one) for one in forwarders])
         found: dict[str, dict[str, tuple[str, ...]]] = {}
         for one, lines in zip(forwarders, logs, strict=True):
             found.setdefault(one.instance, {})[one.name] = open_errors(lines)
         return found
 
-    def _targets(self) -> dict[str, Poll[PrometheusTargets]]:
+    def _accesses(self) -> dict[str, PrometheusAccess]:
+        """Return how the Prometheus of each instance is read."""
+        access_of = partial(access_to_prometheus, self.reader.caller, self.spec)
+        return {
+            one.name: access_of(one.name) if _is_protected(one) else PrometheusAccess() for one in self.instances
+        }
+
+    def _targets(self, accesses: Mapping[str, PrometheusAccess]) -> dict[str, Poll[PrometheusTargets]]:
         def make_poll(instance: Instance) -> Poll[PrometheusTargets]:
-            access = access_of(instance.name) if _is_protected(instance) else PrometheusAccess()
-            ports = self.open_ports[instance.name]
+            access, ports = accesses[instance.name], self.open_ports[instance.name]
             probe = partial(probe_prometheus, instance, self.resolve_url, ports, access)
             return Poll(probe, lambda found, _: found.are_all_up or not found.reported_by)
 
-        access_of = partial(access_to_prometheus, self.reader.caller, self.spec)
         return {instance.name: make_poll(instance) for instance in self.instances}
 
-    def _samples(self) -> dict[tuple[MetricDestination, str], Poll[tuple[MetricRow, ...]]]:
-        """Find what Prometheus measures of its targets, wherever it is sent."""
-        senders = self._instances_by_destination(sends_samples)
+    def _readings(self, accesses: Mapping[str, PrometheusAccess]) -> dict[str, Poll[Readings]]:
+        def make_poll(instance: Instance) -> Poll[Readings]:
+            access, ports = accesses[instance.name], self.open_ports[instance.name]
 
-        def is_done(rows: tuple[MetricRow, ...], _: float, *, destination: MetricDestination) -> bool:
-            return all(samples_of(rows, one) for one in senders[destination])
+            def is_done(found: Readings, elapsed_seconds: float) -> bool:
+                is_over = elapsed_seconds >= _FIRST_READINGS_SECONDS
+                return is_over or bool(found.reason) or are_conclusive(found, instance)
 
-        return {
-            (destination, metric): Poll(
-                partial(find_samples, self.reader, destination, metric), partial(is_done, destination=destination)
-            )
-            for destination in senders
-            for metric in SAMPLES
-        }
+            return Poll(partial(read_readings, instance, self.resolve_url, ports, access), is_done)
 
-    def _sent(self) -> dict[MetricDestination, Poll[tuple[MetricRow, ...]]]:
-        """Find anything that metrics forwarders sent: what that is, their selectors and senders decide."""
-        senders = self._instances_by_destination(lambda _, container: container.telemetry_role.takes_writes)
-
-        def is_done(rows: tuple[MetricRow, ...], _: float, *, destination: MetricDestination) -> bool:
-            return all(samples_of(rows, one) for one in senders[destination])
-
-        return {
-            one: Poll(partial(find_sent, self.reader, one), partial(is_done, destination=one)) for one in senders
-        }
-
-    def _instances_by_destination(
-        self, is_sender: Callable[[Instance, Container], bool]
-    ) -> dict[MetricDestination, list[Instance]]:
-        found: dict[MetricDestination, list[Instance]] = {}
-        for instance in self.instances:
-            for container in instance.metric_senders:
-                if is_sender(instance, container):
-                    found.setdefault(MetricDestination.of(container), []).append(instance)
-        return found
+        return {instance.name: make_poll(instance) for instance in self.instances}
 
     def _alarm_data(self) -> dict[str, Poll[tuple[MetricRow, ...]]]:
         def is_done(rows: tuple[MetricRow, ...], elapsed_seconds: float) -> bool:
@@ -266,40 +246,9 @@ def _sends_to(instance: Instance, log: LogDestination) -> bool:
     return container is not None and container.telemetry_role.log_id == log.id
 
 
-def is_forwarder(container: Container) -> bool:
+def _is_forwarder(container: Container) -> bool:
     """Return whether a container is one of our forwarders, whose log has errors in a known form."""
     return bool(container.telemetry_role.log_id) or container.telemetry_role.takes_writes
-
-
-def sends_samples(instance: Instance, container: Container) -> bool:
-    """Return whether a container sends what Prometheus measures of its targets.
-
-    A metrics forwarder does if there is a Prometheus, unless it has selectors of its own.
-    """
-    role = container.telemetry_role
-    return not role.takes_writes or (instance.prometheus is not None and not role.has_own_selectors)
-
-
-Found: TypeAlias = Mapping[MetricDestination, PollResult[tuple[MetricRow, ...]]]
-"""What was found in OCI Monitoring, of all instances."""
-
-
-def _samples_of(instance: Instance, samples: Found) -> PollResult[tuple[MetricRow, ...]] | None:
-    wanted = {MetricDestination.of(one) for one in instance.metric_senders if sends_samples(instance, one)}
-    return merge([_only_of(instance, samples[one]) for one in wanted]) if wanted else None
-
-
-def _sent_by(instance: Instance, samples: Found, posted: Found) -> dict[str, PollResult[tuple[MetricRow, ...]]]:
-    """Return what each sender of an instance sent: of an agent, the samples of Prometheus' targets."""
-    found = {}
-    for one in instance.metric_senders:
-        source = posted if one.telemetry_role.takes_writes else samples
-        found[one.name] = _only_of(instance, source[MetricDestination.of(one)])
-    return found
-
-
-def _only_of(instance: Instance, rows: PollResult[tuple[MetricRow, ...]]) -> PollResult[tuple[MetricRow, ...]]:
-    return evolve(rows, value=samples_of(rows.value or (), instance))
 
 
 def _is_protected(instance: Instance) -> bool:

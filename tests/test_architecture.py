@@ -85,6 +85,7 @@ JUDGING = (
     "observe.container_exit_codes",
     "observe.container_roles",
     "observe.log_lines",
+    "observe.prometheus_log",
     "observe.resolution",
     "observe.shapes",
     "apply.outcome",

@@ -60,9 +60,11 @@ def test_a_system_that_takes_samples_passes(verified):
 
 def test_systems_that_refuse_and_fail_are_told_apart(verified):
     """A 401 is a refusal and a 500 a failure that may pass; both fail, beside a system that takes samples."""
-    check, _ = verified("refused", 204, 401, 500)
+    check, diagnosis = verified("refused", 204, 401, 500)
     assert check.status is Status.FAILED
     said = dict(part.split(": ", 1) for part in check.detail.split("; "))
     assert said[url(204)].startswith("takes them")
     assert said[url(401)].startswith("refuses every sample")
     assert said[url(500)].startswith("takes nothing: it fails or does not answer")
+    evidence = {one.cause: one.evidence for one in diagnosis.findings}
+    assert evidence["remote-write-refused"] == (f"{url(401)}: server returned HTTP status 401 Unauthorized",)

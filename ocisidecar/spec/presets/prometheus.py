@@ -10,6 +10,7 @@ from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.remote_write import RemoteWrite
 from ocisidecar.spec.rules import Rule
 from ocisidecar.spec.scrape import PrometheusConfig, ScrapeTarget
+from ocisidecar.spec.secret import SecretRef
 from ocisidecar.spec.security import SecurityContext
 from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.third_party_images import PROMETHEUS
@@ -37,6 +38,8 @@ def prometheus(
     certificate: FileContent | None = None,
     private_key: FileContent | None = None,
     users: Mapping[str, str] | None = None,
+    reader_user: str | None = None,
+    reader_password: SecretRef | None = None,
     version: str = "1",
 ) -> SidecarSpec:
     """Return Prometheus, which scrapes every other container of the instance that declares metrics.
@@ -54,12 +57,15 @@ def prometheus(
         private_key: of the certificate, best as `SecretRef`.
         users: name → bcrypt hash of the password, as `htpasswd -nBC 10 <name>` prints it: nobody else is let in.
             In a spec file each `$` of it is written `$$`.
+        reader_user: the one of `users` as whom it scrapes itself and `verify()` reads it; needs `reader_password`.
+        reader_password: of `reader_user`.
         version: change it together with a key or `users`, which enter no digest.
 
-    With a certificate or users it does not scrape itself, and OCI checks only that it accepts connections, because
-    every path is protected.  Grafana beside it is given one of the users (`prometheus_user`) and, with a
-    certificate, the https URL (`prometheus_url`); Oracle's management agent can do neither, so a spec with both is
-    refused.  `verify()` reads as Grafana's user, over a network through HTTPS only.
+    With a certificate or users OCI checks only that it accepts connections, because every path is protected, and
+    with users and no reader it does not scrape itself.  Grafana beside it is given one of the users
+    (`prometheus_user`) and, with a certificate, the https URL (`prometheus_url`); Oracle's management agent can do
+    neither, so a spec with both is refused.  `verify()` reads as Grafana's user or as the reader, over a network
+    through HTTPS only.
 
     Its data ends with the instance.  Port 9090 is not opened by this: add it to the instance's `ports` for that.
     """
@@ -82,12 +88,33 @@ def prometheus(
             **protection,
         },
         health_checks=(HealthCheck.tcp(PORT) if protection else HealthCheck.http(PORT, path="/-/healthy"),),
-        scrape=None if protection else ScrapeTarget(PORT),
+        scrape=_own_target(certificate, users or {}, reader_user, reader_password),
         vcpus_limit=0.5,
         memory_limit_in_gbs=1,
         ephemeral_storage_in_gbs=retention_size_in_gbs + _COMPACTION_GBS,
         security_context=SecurityContext.restricted(run_as_user=_NOBODY),
-        problems=tuple(_problems(certificate, private_key, users or {})),
+        problems=(
+            *_problems(certificate, private_key, users or {}),
+            *_reader_problems(users or {}, reader_user, reader_password),
+        ),
+    )
+
+
+def _own_target(
+    certificate: FileContent | None,
+    users: Mapping[str, str],
+    reader_user: str | None,
+    reader_password: SecretRef | None,
+) -> ScrapeTarget | None:
+    """Return how it scrapes itself; None where it would be refused."""
+    if users and (reader_user is None or reader_password is None):
+        return None
+    return ScrapeTarget(
+        PORT,
+        scheme="http" if certificate is None else "https",
+        skip_verification=certificate is not None,
+        username=reader_user,
+        password=reader_password,
     )
 
 
@@ -138,3 +165,12 @@ def _problems(
                 f"users[{name!r}] must be the bcrypt hash of a password, never the password: take what "
                 f"`htpasswd -nBC 10 {name}` prints behind the colon"
             )
+
+
+def _reader_problems(
+    users: Mapping[str, str], reader_user: str | None, reader_password: SecretRef | None
+) -> Iterator[str]:
+    if (reader_user is None) != (reader_password is None):
+        yield "reader_user and reader_password must be given together"
+    if reader_user is not None and reader_user not in users:
+        yield f"reader_user must be one of users, got {reader_user!r}"

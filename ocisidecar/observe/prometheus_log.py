@@ -1,8 +1,8 @@
 """What a Prometheus says in its own log of requests to other systems that failed.  Pure.
 
 Source: github.com/prometheus/prometheus, storage/remote/queue_manager.go and util/logging/dedupe.go: a request that
-is answered with a 4xx status is given up, and any other one is repeated; of the lines with one message, one a minute
-is written, whatever URL they name.
+is answered with a 4xx status is given up, and any other one is repeated; of lines with one message, one a minute is
+written, whatever URL they name.
 """
 
 from __future__ import annotations

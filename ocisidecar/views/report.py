@@ -104,9 +104,9 @@ TELEMETRY_WORDINGS: Final[Mapping[str, Wording]] = {
     "remote-write": Wording(
         topic="remote writes",
         noun="Prometheus server",
-        passed="what {count} write{s} elsewhere is taken",
-        failed="what {count} write{s} elsewhere is not taken",
-        warned="what {count} write{s} elsewhere is taken late or not all of it",
+        passed="other systems take what {count} write{s} to them",
+        failed="other systems do not take what {count} write{s} to them",
+        warned="other systems take late, or not all of, what {count} write{s} to them",
     ),
     "metrics-volume": Wording(
         topic="files of metrics on volumes",

@@ -85,6 +85,7 @@ JUDGING = (
     "observe.container_exit_codes",
     "observe.container_roles",
     "observe.log_lines",
+    "observe.prometheus_log",
     "observe.resolution",
     "observe.shapes",
     "apply.outcome",
@@ -93,7 +94,9 @@ JUDGING = (
     "verify.evidence",
     "verify.findings",
     "verify.metric_samples",
+    "verify.readings",
     "verify.report",
+    "verify.sender_checks",
     "verify.telemetry_checks",
 )
 """Pure modules in other packages, which evaluate what others have read."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 from metrics_forwarder.samples import LE, NAME, Kind, Labels
 
 _REPEATED_MS: Final = 10 * 60 * 1000
-"""A gauge that is older than the one before by up to this is one that was sent again."""
+"""A sample that is older than what came before by up to this is one that was sent again."""
 
 _RECENT: Final = 16
 
@@ -33,6 +33,7 @@ class State:
         last: the last value; None before the first one.
         last_ms: the time of that, milliseconds since the epoch.
         start_ms: since when the counter has counted; 0 if unknown.
+        begun_ms: the time of the first value after the counter last began anew; 0 before that.
         is_stale: whether the sender has said that the series has ended.
         seen_at: of the monotonic clock, when the last sample came.
         is_changed: since it was stored.
@@ -46,6 +47,7 @@ class State:
     last: float | None = None
     last_ms: int = 0
     start_ms: int = 0
+    begun_ms: int = 0
     is_stale: bool = False
     seen_at: float = 0.0
     is_changed: bool = True
@@ -82,9 +84,12 @@ class State:
         """
         if self._is_repeated(at_ms, value, start_ms):
             return False
-        added = self._added(value, start_ms, counts_since_ms)
+        has_begun_anew = self._has_begun_anew(value, start_ms)
+        added = self._added(value, start_ms, counts_since_ms, has_begun_anew=has_begun_anew)
         if self.kind is Kind.DELTA:
             self.recent = [*self.recent[-_RECENT + 1 :], (start_ms, at_ms)]
+        if has_begun_anew:
+            self.begun_ms = at_ms
         self.last, self.last_ms, self.start_ms = value, at_ms, start_ms
         self.is_stale, self.is_changed = False, True
         if added is not None:
@@ -94,25 +99,31 @@ class State:
     def _is_repeated(self, at_ms: int, value: float, start_ms: int) -> bool:
         """Whether a value was taken before.
 
-        A counter tells by its value, also when the clock was put back; deltas, which several processes of an app
-        may send of one series, by the time that they are about.
+        A counter tells by its value, also when the clock was put back, unless it began anew since; deltas, which
+        several processes of an app may send of one series, by the time that they are about.
         """
         if self.kind is Kind.DELTA:
             return (start_ms, at_ms) in self.recent
         if self.last is None or at_ms > self.last_ms:
             return False
         if self.kind is Kind.COUNTER:
-            return value <= self.last and start_ms <= self.start_ms
+            is_not_above = value <= self.last and start_ms <= self.start_ms
+            return is_not_above or 0 < self.begun_ms - at_ms <= _REPEATED_MS
         return self.last_ms - at_ms <= _REPEATED_MS
 
-    def _added(self, value: float, start_ms: int, counts_since_ms: int) -> float | None:
+    def _has_begun_anew(self, value: float, start_ms: int) -> bool:
+        """Whether a counter no longer counts what it counted before."""
+        if self.kind is not Kind.COUNTER or self.last is None:
+            return False
+        return value < self.last or (self.start_ms > 0 and start_ms > self.start_ms)
+
+    def _added(self, value: float, start_ms: int, counts_since_ms: int, *, has_begun_anew: bool) -> float | None:
         """Return what a value adds to its interval; None for a counter of which it is unknown."""
-        if self.kind is not Kind.COUNTER:
+        if self.kind is not Kind.COUNTER or has_begun_anew:
             return value
         if self.last is None:
             return value if start_ms and start_ms >= counts_since_ms else None
-        has_begun_anew = value < self.last or (self.start_ms and start_ms > self.start_ms)
-        return value if has_begun_anew else value - self.last
+        return value - self.last
 
     def _open(self, at_ms: int, added: float, interval: int) -> None:
         before = self.intervals.get(interval)
@@ -136,18 +147,20 @@ class State:
             self.is_stale,
             self.recent,
             intervals,
+            self.begun_ms,
         ]
 
     @classmethod
     def from_row(cls, row: list[Any], seen_at: float) -> State:
-        """Return what was stored."""
-        labels, kind, last, last_ms, start_ms, is_stale, recent, intervals = row
+        """Return what was stored; rows of earlier versions end after the intervals."""
+        labels, kind, last, last_ms, start_ms, is_stale, recent, intervals, *rest = row
         return cls(
             tuple((name, value) for name, value in labels),
             Kind(kind),
             last,
             last_ms,
             start_ms,
+            rest[0] if rest else 0,
             is_stale,
             seen_at,
             is_changed=False,

@@ -204,10 +204,10 @@ class Aggregator:
 
     def _check_kind(self, state: State, series: Series) -> None:
         """Change the kind of a series whose type becomes known late, or that becomes a native histogram."""
-        is_native = series.is_native or (state.is_native and is_stale(series.points[0][1]))
         kind = series.kind
-        if kind is None and state.types_seen == self._type_changes and is_native is state.is_native:
+        if kind is None and state.types_seen == self._type_changes and series.is_native is state.is_native:
             return
+        is_native = series.is_native or (state.is_native and is_stale(series.points[0][1]))
         state.types_seen = self._type_changes
         if kind is None:
             name = state.name

@@ -44,7 +44,7 @@ def histogram_series(message: Any, labels: Labels, start_ms: int) -> list[Series
         negative=_buckets(message, "negative"),
         is_first=message.reset_hint == _RESET,
     )
-    return [Series(labels, [(at_ms, histogram.fitted())], kind, start_ms)]
+    return [Series(labels, [(at_ms, histogram.fitted())], kind, start_ms, is_native=True)]
 
 
 def exponential_histogram(point: Any) -> NativeHistogram:

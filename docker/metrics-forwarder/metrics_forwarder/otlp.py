@@ -16,6 +16,7 @@ from google.protobuf import json_format
 from google.protobuf.message import DecodeError as ProtobufError
 
 from metrics_forwarder.messages import ExportMetricsServiceRequest, ExportMetricsServiceResponse
+from metrics_forwarder.native_histograms import NativeHistogram
 from metrics_forwarder.native_messages import exponential_histogram
 from metrics_forwarder.samples import (
     LE,
@@ -102,7 +103,8 @@ def _series(metric: Any, common: dict[str, str], batch: Batch) -> Iterator[Serie
         try:
             for suffix, extra, value, kind in parts:
                 key = sorted_labels(tuple({**labels, **extra, NAME: metric.name + suffix}.items()))
-                yield Series(key, [(at, STALE if is_absent else value)], kind, start)
+                is_native = isinstance(value, NativeHistogram) and not is_absent
+                yield Series(key, [(at, STALE if is_absent else value)], kind, start, is_native)
         except ValueError as exc:
             batch.invalid.append(str(exc))
 

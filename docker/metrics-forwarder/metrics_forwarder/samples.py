@@ -62,20 +62,17 @@ class Series:
 
     Args:
         labels: sorted and unique.
-        points: (milliseconds since the epoch, value), in the order of time; numbers, or histograms and markers.
+        points: (milliseconds since the epoch, value), in the order of time.
         kind: None if the sender does not tell.
         start_ms: since when a counter has counted; 0 if unknown.
+        is_native: whether the values are native histograms; a marker is a number.
     """
 
     labels: Labels
     points: list[tuple[int, Value]]
     kind: Kind | None = None
     start_ms: int = 0
-
-    @property
-    def is_native(self) -> bool:
-        """Whether it is of native histograms."""
-        return any(isinstance(value, NativeHistogram) for _, value in self.points)
+    is_native: bool = False
 
 
 @dataclass(slots=True)

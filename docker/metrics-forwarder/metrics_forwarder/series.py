@@ -124,13 +124,14 @@ class State:
 
     def _has_begun_anew(self, value: Value, start_ms: int) -> bool:
         """Whether a counter no longer counts what it counted before."""
-        if self.kind is not Kind.COUNTER or self.last is None:
+        last: Any = self.last
+        if self.kind is not Kind.COUNTER or last is None:
             return False
         if self.start_ms and start_ms > self.start_ms:
             return True
         if isinstance(value, NativeHistogram):
-            return not isinstance(self.last, NativeHistogram) or value.has_begun_anew(self.last)
-        return value < _amount(self.last)
+            return value.has_begun_anew(last)
+        return bool(value < last)
 
     def _added(self, value: Value, start_ms: int, counts_since_ms: int, *, has_begun_anew: bool) -> Value | None:
         """Return what a value adds to its interval; None for a counter of which it is unknown."""
@@ -138,14 +139,17 @@ class State:
             return value
         if self.last is None:
             return value if start_ms and start_ms >= counts_since_ms else None
-        return _difference(value, self.last)
+        last: Any = self.last  # of the same form as the value
+        difference: Value = value - last
+        return difference
 
     def _open(self, at_ms: int, added: Value, interval: int) -> None:
         before = self.intervals.get(interval)
         if before is None:
             self.intervals[interval] = Open(added, at_ms)
             return
-        before.value = added if self.kind is Kind.GAUGE else _sum(before.value, added)
+        so_far: Any = before.value
+        before.value = added if self.kind is Kind.GAUGE else so_far + added
         before.at_ms = max(before.at_ms, at_ms)
 
     def to_row(self, ended: Collection[int]) -> list[Any]:
@@ -200,18 +204,6 @@ def is_number(value: float) -> bool:
 def _amount(value: Value) -> float:
     """Return what grows as long as a counter counts."""
     return value.count if isinstance(value, NativeHistogram) else value
-
-
-def _sum(one: Value, other: Value) -> Value:
-    if isinstance(one, NativeHistogram) and isinstance(other, NativeHistogram):
-        return one + other
-    return _amount(one) + _amount(other)
-
-
-def _difference(value: Value, before: Value) -> Value:
-    if isinstance(value, NativeHistogram) and isinstance(before, NativeHistogram):
-        return value - before
-    return _amount(value) - _amount(before)
 
 
 def _to_json(value: Value | None) -> Any:

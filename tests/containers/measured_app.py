@@ -101,8 +101,13 @@ class RealPrometheus:
 
 
 @contextmanager
-def prometheus(image: str, name: str, directory: Path, *, app_port: int, url: str) -> Iterator[RealPrometheus]:
-    """Run a Prometheus that scrapes the app every second and writes to `url`, with native histograms."""
+def prometheus(
+    image: str, name: str, directory: Path, *, app_port: int, url: str, message: str
+) -> Iterator[RealPrometheus]:
+    """Run a Prometheus that scrapes the app every second and writes to `url`, with native histograms.
+
+    `message` says in which version of remote write.
+    """
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = int(probe.getsockname()[1])
     configuration = {
@@ -111,6 +116,7 @@ def prometheus(image: str, name: str, directory: Path, *, app_port: int, url: st
         "remote_write": [
             {
                 "url": url,
+                "protobuf_message": message,
                 "send_native_histograms": True,
                 "queue_config": {"max_shards": 1, "max_samples_per_send": 500, "batch_send_deadline": "1s"},
                 "metadata_config": {"send_interval": "1s"},

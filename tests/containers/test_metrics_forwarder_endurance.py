@@ -36,6 +36,9 @@ CALM_SECONDS = 60 if IS_FULL else 6
 OUTAGE_SECONDS = 600 if IS_FULL else 12
 JUMP_SECONDS = 1800
 INTERVAL_MS = 2000
+VERSION_1, VERSION_2 = "prometheus.WriteRequest", "io.prometheus.write.v2.Request"
+VERSIONS = [VERSION_1, VERSION_2] if IS_FULL else [VERSION_2]
+"""Of remote write; `test_metrics_forwarder.py` has the other one."""
 MAX_MEMORY_BYTES = 64_000_000
 OPERATION = "post_metric_data"
 SOME_FAIL = Fault.error(OPERATION, "InternalServerError", times=None, probability=0.3)
@@ -162,16 +165,16 @@ def check_prometheus(tenancy, samples):
         assert len(set(times)) == len(times), f"{name}: two datapoints of one time"
 
 
-def test_real_senders_lose_and_double_nothing(tenancy, run, standins, eventually, tmp_path):
+@pytest.mark.parametrize("message", VERSIONS)
+def test_real_senders_lose_and_double_nothing(tenancy, run, standins, eventually, tmp_path, message):
     """What Prometheus and the SDK counted arrived once, whatever was killed and refused; memory was bounded."""
     app = MeasuredApp(random.Random(2))
     name = f"forwarder-endurance-{secrets.token_hex(4)}"
     url = f"http://127.0.0.1:{run.forwarder.port}/api/v1/write"
     with ExitStack() as stack:
-        app_port = stack.enter_context(app.serving())
-        sender = stack.enter_context(
-            prometheus(standins["prometheus"], name, tmp_path / "prometheus", app_port=app_port, url=url)
-        )
+        options = {"app_port": stack.enter_context(app.serving()), "url": url, "message": message}
+        image, directory = standins["prometheus"], tmp_path / "prometheus"
+        sender = stack.enter_context(prometheus(image, name, directory, **options))
         eventually(lambda: app.scrapes > 1, seconds=60)
         tenancy.emulator.inject(SOME_FAIL)
         run.go_on(CALM_SECONDS)

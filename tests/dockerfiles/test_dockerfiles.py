@@ -64,6 +64,15 @@ def test_image_is_explained_and_has_a_stand_in(source: ImageSource) -> None:
     assert source.name in BASES
 
 
+@pytest.mark.parametrize("name", ["forwarding", "log-forwarder", "metrics-forwarder"])
+def test_a_forwarder_names_no_architecture(name: str) -> None:
+    """Nothing of the forwarders' images depends on an architecture, so that they are built for Arm too."""
+    files = [path for path in (ROOT / "docker" / name).rglob("*") if path.suffix in {"", ".py"} and path.is_file()]
+    assert files
+    words = re.compile(r"amd64|x86|aarch64|arm64|linux-gnu|platform\.machine", re.IGNORECASE)
+    assert not [path for path in files if words.search(path.read_text())]
+
+
 @each_image
 def test_no_secret_is_set(source: ImageSource) -> None:
     """No environment variable or build argument of an image is named like a password, key or token."""

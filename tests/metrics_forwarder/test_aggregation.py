@@ -7,49 +7,10 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from metrics_forwarder.aggregation import FORGET_SECONDS, Aggregator, Point, Rules
-from metrics_forwarder.samples import STALE, Batch, Kind, Series, Type, sorted_labels
-from metrics_forwarder.selectors import parse
-from metrics_forwarder.series import State
+from metrics_forwarder.aggregation import FORGET_SECONDS, Point
+from metrics_forwarder.samples import STALE, Kind, Type, sorted_labels
 
-MINUTE = 60_000
-START = 1_000 * MINUTE
-
-
-def make(max_streams=100, quantiles=(), selector="{}", counts_since_ms=0):
-    return Aggregator(
-        Rules(
-            selector=parse(selector),
-            interval_seconds=60,
-            delay_seconds=15,
-            max_streams=max_streams,
-            quantiles=quantiles,
-            counts_since_ms=counts_since_ms,
-        )
-    )
-
-
-def one(name, *points, kind=None, start_ms=0, **labels):
-    """Return samples; times are seconds after START."""
-    key = sorted_labels(tuple({"__name__": name, **labels}.items()))
-    return Series(key, [(START + round(at * 1000), value) for at, value in points], kind, start_ms)
-
-
-def add(aggregator, *series, now=0.0, types=None):
-    return aggregator.add(Batch(series=list(series), types=types or {}), now)
-
-
-def end(aggregator):
-    """End all intervals, as at the end of the program, and return their datapoints by name."""
-    ended = aggregator.open_intervals()
-    points = aggregator.points_of(ended)
-    aggregator.settle(ended, aggregator.changed(ended))
-    return points
-
-
-def values(aggregator):
-    """Return (seconds after START, value) of all datapoints."""
-    return [((point.at_ms - START) / 1000, point.value) for point in end(aggregator)]
+from tests.metrics_forwarder.aggregators import MINUTE, START, add, end, make, one, restored, values
 
 
 def test_a_gauge_is_its_last_value():
@@ -119,6 +80,16 @@ def test_what_is_sent_again_counts_once(kind):
     assert values(aggregator) == [(20, expected[kind])]
 
 
+def test_a_counter_that_began_anew_is_sent_again():
+    """A request that is sent again changes nothing either if the app was restarted between its samples."""
+    aggregator = make()
+    series = one("orders_total", (0, 100.0), (15, 103.0), (30, 4.0), (45, 6.0))
+    add(aggregator, series)
+    counts = add(restored(aggregator), series)
+    assert (counts.taken, counts.repeated) == (0, 4)
+    assert (add(aggregator, series).repeated, values(aggregator)) == (4, [(45, 9.0)])
+
+
 @pytest.mark.parametrize("jump", [-7200, 7200])
 def test_a_clock_that_jumps_loses_no_increment(jump):
     """When the sender's clock jumps, forwards or backwards, a counter's increments are all there, once."""
@@ -128,14 +99,19 @@ def test_a_clock_that_jumps_loses_no_increment(jump):
     assert sum(value for _, value in values(aggregator)) == 21.0
 
 
-@given(st.lists(st.integers(0, 50), min_size=1, max_size=60), st.data())
+@given(st.lists(st.tuples(st.integers(0, 50), st.booleans()), min_size=1, max_size=60), st.data())
 def test_increments_add_up_whatever_is_repeated_and_wherever_it_is_cut(steps, data):
-    """The datapoints of a counter add up to its increase, however requests are cut, repeated and stored between."""
+    """The datapoints of a counter add up to its increase, however requests are cut, repeated and stored between.
+
+    The app is restarted where its value falls.
+    """
     aggregator = make()
-    total, points = 0, [(0.0, 0.0)]
-    for index, step in enumerate(steps):
+    total, value, points = 0, 0, [(0.0, 0.0)]
+    for index, (step, may_restart) in enumerate(steps):
+        is_restarted = may_restart and step < value
+        value = step if is_restarted else value + step
         total += step
-        points.append(((index + 1) * 15.0, float(total)))
+        points.append(((index + 1) * 15.0, float(value)))
     found = []
     while points:
         size = data.draw(st.integers(1, len(points)))
@@ -145,10 +121,7 @@ def test_increments_add_up_whatever_is_repeated_and_wherever_it_is_cut(steps, da
         if data.draw(st.booleans()):
             found += end(aggregator)
         if data.draw(st.booleans()):
-            restored = make()
-            rows = [state.to_row(()) for state in aggregator.states.values()]
-            restored.restore([State.from_row(row, 0.0) for row in rows], {}, 0.0)
-            aggregator = restored
+            aggregator = restored(aggregator)
     found += end(aggregator)
     assert sum(point.value for point in found) == total
     assert len({point.at_ms for point in found}) == len(found)
@@ -185,11 +158,9 @@ def test_the_budget_keeps_the_first_series():
     for second in (0, 15):
         series = [one("up", (second, 1.0), job=job) for job in "abc"]
         assert add(aggregator, *series).over_budget == 1
-    restored = make(max_streams=2)
-    rows = [state.to_row(()) for state in aggregator.states.values()]
-    restored.restore([State.from_row(row, 0.0) for row in rows], {}, 0.0)
-    assert add(restored, one("up", (30, 1.0), job="c"), one("up", (30, 1.0), job="b")).over_budget == 1
-    assert restored.stream_count == 2
+    again = restored(aggregator, max_streams=2)
+    assert add(again, one("up", (30, 1.0), job="c"), one("up", (30, 1.0), job="b")).over_budget == 1
+    assert again.stream_count == 2
 
 
 def test_a_series_without_samples_is_forgotten_after_an_hour():

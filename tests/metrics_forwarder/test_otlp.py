@@ -16,7 +16,11 @@ from opentelemetry.sdk.metrics.export import (
     MetricExportResult,
     PeriodicExportingMetricReader,
 )
-from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View
+from opentelemetry.sdk.metrics.view import (
+    ExplicitBucketHistogramAggregation,
+    ExponentialBucketHistogramAggregation,
+    View,
+)
 from opentelemetry.sdk.resources import Resource
 
 from ocisidecar.emulator import Fault
@@ -25,10 +29,19 @@ from tests.metrics_forwarder.wire import post
 JSON = {"content-type": "application/json"}
 
 
+EXPLICIT = ExplicitBucketHistogramAggregation((1, 2, 4))
+
+
 class Sdk:
     """A meter of an app that exports when told to."""
 
-    def __init__(self, port, temporality=AggregationTemporality.CUMULATIVE, compression=Compression.NoCompression):
+    def __init__(
+        self,
+        port,
+        temporality=AggregationTemporality.CUMULATIVE,
+        compression=Compression.NoCompression,
+        histograms=EXPLICIT,
+    ):
         self.exporter = OTLPMetricExporter(
             endpoint=f"http://127.0.0.1:{port}/v1/metrics",
             compression=compression,
@@ -42,7 +55,7 @@ class Sdk:
         self.provider = MeterProvider(
             [PeriodicExportingMetricReader(self.exporter, export_interval_millis=float("inf"))],
             Resource({"service.name": "shop", "service.namespace": "acme", "service.instance.id": "1"}),
-            views=[View(instrument_type=Histogram, aggregation=ExplicitBucketHistogramAggregation((1, 2, 4)))],
+            views=[View(instrument_type=Histogram, aggregation=histograms)],
         )
         self.meter = self.provider.get_meter("shop")
 
@@ -75,6 +88,42 @@ def test_the_sdk_loses_and_doubles_nothing(tenancy, start_forwarder, temporality
     assert totals["order.size_sum", common] == 6
     buckets = {dict(dimensions)["le"]: total for (name, dimensions), total in totals.items() if "_bucket" in name}
     assert buckets == {"1": 2, "2": 3, "4": 4, "+Inf": 4}
+
+
+@pytest.mark.parametrize("keeps_repeated", [False])
+@pytest.mark.parametrize("temporality", [AggregationTemporality.CUMULATIVE, AggregationTemporality.DELTA])
+@pytest.mark.parametrize("form", ["buckets", "0.5"])
+def test_exponential_histograms_of_the_sdk(tenancy, start_forwarder, temporality, form):
+    """Exponential histograms arrive as buckets or quantiles, with count and sum, through kills.
+
+    The SDK makes them coarser while they grow: to buckets by powers of 16 at last.
+    """
+    forwarder = start_forwarder(HISTOGRAMS=form)
+    sdk = Sdk(forwarder.port, temporality, histograms=ExponentialBucketHistogramAggregation(max_size=10))
+    sizes = sdk.meter.create_histogram("order.size")
+    for index in range(4):
+        for value in (0, 0.75, 100**index):
+            sizes.record(value)
+        assert sdk.provider.force_flush()
+        forwarder.kill()
+        forwarder.environment["OCISIDECAR_RECEIVE_PORT"] = str(forwarder.port)
+        forwarder.start()
+    sdk.provider.shutdown()
+    assert forwarder.stop() == 0
+    points = {
+        (name, dict(dimensions).get("le") or dict(dimensions).get("quantile")): [value for _, value in found]
+        for (name, dimensions), found in tenancy.streams().items()
+    }
+    assert sum(points.pop(("order.size_count", None))) == 12
+    assert sum(points.pop(("order.size_sum", None))) == 1010104
+    if form == "0.5":
+        assert [*points] == [("order.size", "0.5")]
+        assert all(1 / 16 <= value <= 1 for value in points["order.size", "0.5"])
+    else:
+        assert sum(points.pop(("order.size_bucket", "+Inf"))) == 12
+        for (_, limit), found in points.items():
+            exact = sum(value <= float(limit) for index in range(4) for value in (0, 0.75, 100**index))
+            assert sum(found) == exact, limit
 
 
 def test_gauges_and_sums_that_may_fall_are_values(tenancy, start_forwarder):
@@ -122,14 +171,13 @@ def test_json_is_taken(tenancy, start_forwarder, compress):
 
 
 def test_what_is_not_taken_is_told(tenancy, start_forwarder):
-    """Exponential histograms are answered with a partial success, and the other points of the request arrive."""
+    """Points that are invalid are answered with a partial success, and the others of the request arrive."""
     forwarder = start_forwarder()
-    exponential = {"name": "latency", "exponentialHistogram": {"dataPoints": [{}, {}]}}
+    exponential = {"name": "latency", "exponentialHistogram": {"dataPoints": [{"scale": 53}, {"scale": -11}]}}
     answer = post(forwarder.port, document(exponential, gauge("queue", asInt="4")), "/v1/metrics", JSON.items())
     told = json.loads(answer.body)["partialSuccess"]
     assert (answer.status, told["rejectedDataPoints"]) == (200, "2")
-    assert "exponential histograms" in told["errorMessage"]
-    assert forwarder.metric("unsupported_samples_total") == 2
+    assert "unknown scale 53" in told["errorMessage"]
     assert forwarder.stop() == 0
     assert [value for _, value in tenancy.points("queue")] == [4.0]
 

@@ -12,7 +12,7 @@ from metrics_forwarder.metrics import Metrics
 from metrics_forwarder.selectors import parse
 from metrics_forwarder.store import Store
 
-from tests.metrics_forwarder.wire import series, version_1
+from tests.metrics_forwarder.wire import Native, native, series, version_1
 
 MINUTE = 60_000
 START = 1_700_000_040_000 // MINUTE * MINUTE
@@ -54,7 +54,7 @@ class Service:
 
 def start(volume):
     store = Store(volume, 0)
-    rules = Rules(selector=parse("{}"), interval_seconds=60, delay_seconds=0, max_streams=10, quantiles=())
+    rules = Rules(selector=parse("{}"), interval_seconds=60, delay_seconds=0, max_streams=10, quantiles=(0.5,))
     clock = Clock(wall=lambda: START / 1000 + 7200, monotonic=lambda: 0.0)
     forwarder = Forwarder(store, Aggregator(rules), clock=clock, metrics=Metrics(), extra={}, max_points=100)
     return forwarder, store
@@ -64,10 +64,10 @@ def steps():
     """Yield what happens: requests, ends of intervals, calls."""
     for index in range(ROUNDS):
         at = START + index * 20_000
-        yield (
-            "request",
-            version_1(series("orders_total", (at, index * 5.0)), series("temperature", (at, 20.0 + index))),
-        )
+        buckets = dict.fromkeys(range(index), index)
+        sizes = native("size", Native(at, count=index**2, positive=buckets))
+        orders, temperature = series("orders_total", (at, index * 5.0)), series("temperature", (at, 20.0 + index))
+        yield "request", version_1(orders, temperature, sizes)
         if index % 3 == 2:
             yield "tick", None
             yield "call", None
@@ -117,6 +117,7 @@ def test_a_cut_at_any_write_changes_nothing(tmp_path, monkeypatch, is_after):
     """Wherever the process ends, the datapoints that arrive are the same as without an end."""
     expected, writes = count_writes(tmp_path / "whole", monkeypatch)
     assert sum(expected["orders_total"].values()) == (ROUNDS - 1) * 5
+    assert sum(expected["size_count"].values()) == (ROUNDS - 1) ** 2
     assert len(expected["temperature"]) == (ROUNDS + 2) // 3
     assert writes > 20
     for at in range(1, writes + 1):

@@ -11,18 +11,16 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from metrics_forwarder.histograms import quantile
-from metrics_forwarder.samples import (
-    LE,
-    NAME,
-    Batch,
-    Labels,
-    Series,
-    Type,
-    family_of,
-    is_stale,
-    kind_of,
+from metrics_forwarder.histogram_streams import (
+    chosen_names,
+    native_streams,
+    native_values,
+    quantile_labels,
+    without_bound,
 )
+from metrics_forwarder.histograms import quantile
+from metrics_forwarder.native_histograms import Layout, NativeHistogram
+from metrics_forwarder.samples import NAME, Batch, Kind, Labels, Series, Type, Value, family_of, is_stale, kind_of
 from metrics_forwarder.selectors import Selector
 from metrics_forwarder.series import State, is_number
 
@@ -127,15 +125,18 @@ class Aggregator:
         self._check_kind(state, series)
         state.seen_at = now
         for at_ms, value in series.points:
-            if is_number(value):
-                self._add_number(state, at_ms, value, series.start_ms, counts)
+            if isinstance(value, NativeHistogram):
+                self._add_value(state, at_ms, value, series.start_ms, counts)
+                self._widen(state, value, counts)
+            elif is_number(value):
+                self._add_value(state, at_ms, value, series.start_ms, counts)
             elif is_stale(value):
                 counts.stale_markers += 1
                 state.is_stale = state.is_changed = self._has_ended_series = True
             else:
                 counts.not_numbers += 1
 
-    def _add_number(self, state: State, at_ms: int, value: float, start_ms: int, counts: Counts) -> None:
+    def _add_value(self, state: State, at_ms: int, value: Value, start_ms: int, counts: Counts) -> None:
         interval_ms = round(self.rules.interval_seconds * 1000)
         is_taken = state.add(
             at_ms, value, start_ms, interval_ms=interval_ms, counts_since_ms=self.rules.counts_since_ms
@@ -146,9 +147,22 @@ class Aggregator:
         else:
             counts.repeated += 1
 
+    def _widen(self, state: State, histogram: NativeHistogram, counts: Counts) -> None:
+        """Give a native histogram of which buckets are sent the bounds that it needs, if the budget has them."""
+        layout = Layout.covering(histogram, state.layout)
+        if self.rules.quantiles or layout == state.layout:
+            return
+        streams = self._native_streams(state, layout)
+        if len(self._streams | streams) > self.rules.max_streams:
+            counts.over_budget += 1
+            return
+        self._streams |= streams
+        self._has_ended_series = True  # bounds of a finer layout
+        state.layout, state.is_changed = layout, True
+
     def _admitted(self, state: State | None, series: Series, counts: Counts) -> State | None:
         """Return the state of a series that is new or comes back; None when it is not sent."""
-        if not self._is_selected(series.labels):
+        if not self._is_chosen(series):
             counts.unselected += len(series.points)
             return None
         if all(is_stale(value) for _, value in series.points):
@@ -156,7 +170,8 @@ class Aggregator:
             return None
         if state is None:
             name = dict(series.labels)[NAME]
-            state = State(series.labels, series.kind or kind_of(name, self._type_of(name)))
+            kind = series.kind or kind_of(name, self._type_of(name))
+            state = State(series.labels, kind, is_native=series.is_native)
         streams = self._streams_of(state)
         is_too_many = len(self._streams | streams) > self.rules.max_streams
         if is_too_many or len(self.states) >= self.rules.max_streams * _SERIES_PER_STREAM:
@@ -166,6 +181,16 @@ class Aggregator:
         self.states[series.labels] = state
         self.forgotten.discard(series.labels)
         return state
+
+    def _is_chosen(self, series: Series) -> bool:
+        if series.is_native and series.kind is not None:
+            return bool(self._suffixes(series.labels, series.kind))
+        return self._is_selected(series.labels)
+
+    def _suffixes(self, labels: Labels, kind: Kind) -> tuple[str, ...]:
+        """Return which parts of a native histogram are sent, see `chosen_names`."""
+        parts = chosen_names(labels, kind).items()
+        return tuple(suffix for suffix, names in parts if any(self._is_selected(one) for one in names))
 
     def _is_selected(self, labels: Labels) -> bool:
         """Return whether a series is sent; remembered by hash, since labels of what is not sent take memory."""
@@ -178,17 +203,17 @@ class Aggregator:
         return found
 
     def _check_kind(self, state: State, series: Series) -> None:
-        """Change the kind of a series whose type becomes known late; what it has of open intervals is void."""
+        """Change the kind of a series whose type becomes known late, or that becomes a native histogram."""
         kind = series.kind
-        if kind is None and state.types_seen == self._type_changes:
+        if kind is None and state.types_seen == self._type_changes and series.is_native is state.is_native:
             return
+        is_native = series.is_native or (state.is_native and is_stale(series.points[0][1]))
         state.types_seen = self._type_changes
         if kind is None:
             name = state.name
             kind = kind_of(name, self._type_of(name))
-        if kind is not state.kind:
-            state.kind, state.last, state.is_changed = kind, None, True
-            state.intervals.clear()
+        if kind is not state.kind or is_native is not state.is_native:
+            state.begin_as(kind, is_native=is_native)
             self._streams |= self._streams_of(state)
 
     def _type_of(self, name: str) -> Type | None:
@@ -201,9 +226,15 @@ class Aggregator:
 
     def _streams_of(self, state: State) -> set[Labels]:
         """Return the streams of a series; all buckets of a histogram have those of its quantiles."""
+        if state.is_native:
+            return self._native_streams(state, state.layout)
         if self.rules.quantiles and state.bound is not None:
-            return {_quantile_labels(state.labels, one) for one in self.rules.quantiles}
+            return {quantile_labels(state.labels, one) for one in self.rules.quantiles}
         return {state.labels}
+
+    def _native_streams(self, state: State, layout: Layout | None) -> set[Labels]:
+        suffixes = self._suffixes(state.labels, state.kind)
+        return native_streams(state.labels, suffixes, self.rules.quantiles, layout)
 
     def ended(self, wall_seconds: float, now: float) -> list[int]:
         """Return the numbers of the intervals that have ended, oldest first.
@@ -229,26 +260,44 @@ class Aggregator:
         """Return the datapoints of some intervals, oldest first."""
         return [point for number in sorted(intervals) for point in self._points_of(number)]
 
-    def _points_of(self, number: int) -> Iterator[Point]:
-        histograms: dict[Labels, list[State]] = {}
+    def _points_of(self, number: int) -> Collection[Point]:
+        """Return the datapoints of an interval: one per stream, also where a histogram is sent in both forms."""
+        classic: dict[Labels, list[State]] = {}
+        native: list[State] = []
+        points: dict[Labels, Point] = {}
         for state in self.states.values():
             one = state.intervals.get(number)
             if one is None:
                 continue
-            if self.rules.quantiles and state.bound is not None:
-                histograms.setdefault(_without_bound(state.labels), []).append(state)
+            if isinstance(one.value, NativeHistogram):
+                native.append(state)
+            elif self.rules.quantiles and state.bound is not None:
+                classic.setdefault(without_bound(state.labels), []).append(state)
             else:
-                yield Point(state.labels, one.at_ms, one.value)
-        for states in histograms.values():
-            yield from self._quantile_points(states, number)
+                points[state.labels] = Point(state.labels, one.at_ms, one.value)
+        for states in classic.values():
+            points |= {point.labels: point for point in self._quantile_points(states, number)}
+        for state in native:
+            points |= {point.labels: point for point in self._native_points(state, number)}
+        return points.values()
 
     def _quantile_points(self, states: list[State], number: int) -> Iterator[Point]:
-        buckets = {state.bound or 0.0: state.intervals[number].value for state in states}
+        values = [(state.bound or 0.0, state.intervals[number].value) for state in states]
+        buckets = {bound: value for bound, value in values if not isinstance(value, NativeHistogram)}
         at_ms = max(state.intervals[number].at_ms for state in states)
         for one in self.rules.quantiles:
             value = quantile(one, buckets)
             if value is not None:
-                yield Point(_quantile_labels(states[0].labels, one), at_ms, value)
+                yield Point(quantile_labels(states[0].labels, one), at_ms, value)
+
+    def _native_points(self, state: State, number: int) -> Iterator[Point]:
+        one = state.intervals[number]
+        if isinstance(one.value, NativeHistogram):
+            streams = self._streams_of(state)
+            values = native_values(state.labels, state.kind, one.value, self.rules.quantiles, state.layout)
+            for labels, value in values:
+                if labels in streams:
+                    yield Point(labels, one.at_ms, value)
 
     def changed(self, ended: Collection[int]) -> list[State]:
         """Return the series of which something else is to be stored than before, once the intervals have ended."""
@@ -281,14 +330,3 @@ class Aggregator:
             self._has_ended_series = False
             live = [state for state in self.states.values() if not state.is_stale]
             self._streams = set().union(*(self._streams_of(state) for state in live))
-
-
-def _without_bound(labels: Labels) -> Labels:
-    return tuple(pair for pair in labels if pair[0] != LE)
-
-
-def _quantile_labels(labels: Labels, one: float) -> Labels:
-    """Return the labels of a histogram's quantile, named as a summary's."""
-    named = {**dict(_without_bound(labels)), "quantile": f"{one:g}"}
-    named[NAME] = named[NAME].removesuffix("_bucket")
-    return tuple(sorted(named.items()))

@@ -143,7 +143,6 @@ class Forwarder:
         counts = self._aggregator.add(batch, self._clock.monotonic())
         for one in fields(counts):
             self._metrics.add(f"{_COUNTERS[one.name]}_total", getattr(counts, one.name))
-        self._metrics.add("unsupported_samples_total", batch.unsupported)
         self._tell_budget(counts)
 
     def _tell_budget(self, counts: Counts) -> None:

@@ -18,16 +18,24 @@ _PACKAGE: Final = "received"
 
 _MESSAGES: Final = {
     "WriteRequest": "1 timeseries *TimeSeries; 3 metadata *MetricMetadata",
-    "TimeSeries": "1 labels *Label; 2 samples *Sample; 4 histograms *Opaque",
+    "TimeSeries": "1 labels *Label; 2 samples *Sample; 4 histograms *NativeHistogram",
     "Label": "1 name string; 2 value string",
     # `value` is a double, read as its bits: a stale marker is a NaN among others, which not every implementation
     # of protobuf tells apart.
     "Sample": "1 value fixed64; 2 timestamp int64; 3 start_timestamp int64",
     "MetricMetadata": "1 type int32; 2 metric_family_name string",
-    "Opaque": "",
+    # `sum` is a double, read as its bits for the same reason.
+    "NativeHistogram": (
+        "1 count_int ?uint64; 2 count_float ?double; 3 sum fixed64; 4 schema sint32; 5 zero_threshold double;"
+        " 6 zero_count_int ?uint64; 7 zero_count_float ?double; 8 negative_spans *BucketSpan;"
+        " 9 negative_deltas *sint64; 10 negative_counts *double; 11 positive_spans *BucketSpan;"
+        " 12 positive_deltas *sint64; 13 positive_counts *double; 14 reset_hint int32; 15 timestamp int64;"
+        " 16 custom_values *double; 17 start_timestamp int64"
+    ),
+    "BucketSpan": "1 offset sint32; 2 length uint32",
     "Request": "4 symbols *string; 5 timeseries *TimeSeries2",
     "TimeSeries2": (
-        "1 labels_refs *uint32; 2 samples *Sample; 3 histograms *Opaque; 4 exemplars *Opaque; 5 metadata Metadata;"
+        "1 labels_refs *uint32; 2 samples *Sample; 3 histograms *NativeHistogram; 5 metadata Metadata;"
         " 6 created_timestamp int64"
     ),
     "Metadata": "1 type int32",
@@ -46,12 +54,12 @@ _MESSAGES: Final = {
     "ArrayValue": "1 values *AnyValue",
     "Metric": (
         "1 name string; 3 unit string; 5 gauge ?Gauge; 7 sum ?Sum; 9 histogram ?Histogram;"
-        " 10 exponential_histogram ?Unread; 11 summary ?Summary"
+        " 10 exponential_histogram ?ExponentialHistogram; 11 summary ?Summary"
     ),
     "Gauge": "1 data_points *NumberDataPoint",
     "Sum": "1 data_points *NumberDataPoint; 2 aggregation_temporality int32; 3 is_monotonic bool",
     "Histogram": "1 data_points *HistogramDataPoint; 2 aggregation_temporality int32",
-    "Unread": "1 data_points *Opaque",
+    "ExponentialHistogram": "1 data_points *ExponentialHistogramDataPoint; 2 aggregation_temporality int32",
     "Summary": "1 data_points *SummaryDataPoint",
     "NumberDataPoint": (
         "7 attributes *KeyValue; 2 start_time_unix_nano fixed64; 3 time_unix_nano fixed64; 4 as_double ?double;"
@@ -61,6 +69,12 @@ _MESSAGES: Final = {
         "9 attributes *KeyValue; 2 start_time_unix_nano fixed64; 3 time_unix_nano fixed64; 4 count fixed64;"
         " 5 sum ?double; 6 bucket_counts *fixed64; 7 explicit_bounds *double; 10 flags uint32"
     ),
+    "ExponentialHistogramDataPoint": (
+        "1 attributes *KeyValue; 2 start_time_unix_nano fixed64; 3 time_unix_nano fixed64; 4 count fixed64;"
+        " 5 sum ?double; 6 scale sint32; 7 zero_count fixed64; 8 positive Buckets; 9 negative Buckets;"
+        " 10 flags uint32; 14 zero_threshold double"
+    ),
+    "Buckets": "1 offset sint32; 2 bucket_counts *uint64",
     "SummaryDataPoint": (
         "7 attributes *KeyValue; 2 start_time_unix_nano fixed64; 3 time_unix_nano fixed64; 4 count fixed64;"
         " 5 sum double; 6 quantile_values *ValueAtQuantile; 8 flags uint32"

@@ -15,7 +15,6 @@ _HELP: Final = {
     "over_budget_samples_total": "Samples of series beyond the budget of streams, which are not sent.",
     "not_a_number_samples_total": "Samples that are NaN or infinite, which OCI Monitoring does not take.",
     "stale_markers_total": "Markers of series that have ended.",
-    "unsupported_samples_total": "Native and exponential histograms, which are not sent.",
     "points_total": "Datapoints made of the samples.",
     "sent_points_total": "Datapoints accepted by OCI Monitoring.",
     "repeated_points_total": "Datapoints sent once more, because it was unclear whether they had been accepted.",

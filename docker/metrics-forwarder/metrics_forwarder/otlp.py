@@ -16,7 +16,20 @@ from google.protobuf import json_format
 from google.protobuf.message import DecodeError as ProtobufError
 
 from metrics_forwarder.messages import ExportMetricsServiceRequest, ExportMetricsServiceResponse
-from metrics_forwarder.samples import NAME, STALE, Batch, DecodeError, Kind, Series, sorted_labels
+from metrics_forwarder.native_histograms import NativeHistogram
+from metrics_forwarder.native_messages import exponential_histogram
+from metrics_forwarder.samples import (
+    LE,
+    NAME,
+    STALE,
+    Batch,
+    DecodeError,
+    Kind,
+    Series,
+    Value,
+    bound_text,
+    sorted_labels,
+)
 
 _DELTA: Final = 1
 _NO_RECORDED_VALUE: Final = 1
@@ -70,7 +83,6 @@ def _batch(request: Any) -> Batch:
         for scope in resource.scope_metrics:
             common = {**target, "otel_scope_name": scope.scope.name}
             for metric in scope.metrics:
-                batch.unsupported += len(metric.exponential_histogram.data_points)
                 for series in _series(metric, common, batch):
                     batch.series.append(series)
     return batch
@@ -88,17 +100,16 @@ def _series(metric: Any, common: dict[str, str], batch: Batch) -> Iterator[Serie
         labels = {**common, **{one.key: _text(one.value) for one in point.attributes}}
         at, start = point.time_unix_nano // _NANOS_PER_MS, point.start_time_unix_nano // _NANOS_PER_MS
         is_absent = bool(point.flags & _NO_RECORDED_VALUE)
-        for suffix, extra, value, kind in parts:
-            pairs = {**labels, **extra, NAME: metric.name + suffix}
-            try:
-                key = sorted_labels(tuple(pairs.items()))
-            except ValueError as exc:
-                batch.invalid.append(str(exc))
-                continue
-            yield Series(key, [(at, STALE if is_absent else value)], kind, start)
+        try:
+            for suffix, extra, value, kind in parts:
+                key = sorted_labels(tuple({**labels, **extra, NAME: metric.name + suffix}.items()))
+                is_native = isinstance(value, NativeHistogram) and not is_absent
+                yield Series(key, [(at, STALE if is_absent else value)], kind, start, is_native)
+        except ValueError as exc:
+            batch.invalid.append(str(exc))
 
 
-_Part = tuple[str, dict[str, str], float, Kind]
+_Part = tuple[str, dict[str, str], Value, Kind]
 """Suffix of the name, further labels, value and kind of one of the series that a data point becomes."""
 
 
@@ -107,9 +118,10 @@ def _points(metric: Any) -> Iterator[tuple[Any, Iterable[_Part]]]:
         yield point, [("", {}, _number(point), Kind.GAUGE)]
     for point in metric.sum.data_points:
         yield point, [("", {}, _number(point), _sum_kind(metric.sum))]
-    kind = Kind.DELTA if metric.histogram.aggregation_temporality == _DELTA else Kind.COUNTER
     for point in metric.histogram.data_points:
-        yield point, _histogram_parts(point, kind)
+        yield point, _histogram_parts(point, _histogram_kind(metric.histogram))
+    for point in metric.exponential_histogram.data_points:
+        yield point, _exponential_parts(point, _histogram_kind(metric.exponential_histogram))
     for point in metric.summary.data_points:
         yield point, _summary_parts(point)
 
@@ -120,6 +132,14 @@ def _sum_kind(total: Any) -> Kind:
     return Kind.COUNTER if total.is_monotonic else Kind.GAUGE
 
 
+def _histogram_kind(histogram: Any) -> Kind:
+    return Kind.DELTA if histogram.aggregation_temporality == _DELTA else Kind.COUNTER
+
+
+def _exponential_parts(point: Any, kind: Kind) -> Iterator[_Part]:
+    yield "", {}, exponential_histogram(point), kind
+
+
 def _histogram_parts(point: Any, kind: Kind) -> Iterator[_Part]:
     yield "_count", {}, point.count, kind
     if point.HasField("sum"):
@@ -127,22 +147,18 @@ def _histogram_parts(point: Any, kind: Kind) -> Iterator[_Part]:
     count = 0
     for bound, in_bucket in zip([*point.explicit_bounds, float("inf")], point.bucket_counts, strict=False):
         count += in_bucket
-        yield "_bucket", {"le": _bound(bound)}, count, kind
+        yield "_bucket", {LE: bound_text(bound)}, count, kind
 
 
 def _summary_parts(point: Any) -> Iterator[_Part]:
     yield "_count", {}, point.count, Kind.COUNTER
     yield "_sum", {}, point.sum, Kind.COUNTER
     for one in point.quantile_values:
-        yield "", {"quantile": _bound(one.quantile)}, one.value, Kind.GAUGE
+        yield "", {"quantile": bound_text(one.quantile)}, one.value, Kind.GAUGE
 
 
 def _number(point: Any) -> float:
     return float(point.as_int) if point.HasField("as_int") else float(point.as_double)
-
-
-def _bound(value: float) -> str:
-    return "+Inf" if value == float("inf") else repr(value).removesuffix(".0")
 
 
 def _text(value: Any) -> str:

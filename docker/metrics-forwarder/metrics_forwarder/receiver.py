@@ -32,6 +32,7 @@ MAX_BODY_BYTES: Final = 4_000_000
 _CLIENT_TIMEOUT_SECONDS: Final = 20.0
 _MAX_CONCURRENT: Final = 2
 _MAX_LINE_BYTES: Final = 1000
+_MAX_PROBLEMS: Final = 10
 _RETRY_AFTER_SECONDS: Final = "5"
 _PROTOBUF: Final = "application/x-protobuf"
 _JSON: Final = "application/json"
@@ -158,8 +159,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer_write(self, batch: Batch) -> None:
         written = {
-            f"{_WRITTEN}Samples-Written": str(batch.count),
-            f"{_WRITTEN}Histograms-Written": "0",
+            f"{_WRITTEN}Samples-Written": str(batch.samples),
+            f"{_WRITTEN}Histograms-Written": str(batch.histograms),
             f"{_WRITTEN}Exemplars-Written": "0",
         }
         if batch.invalid:
@@ -170,10 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._respond(HTTPStatus.NO_CONTENT, b"", written)
 
     def _answer_otlp(self, batch: Batch, *, is_json: bool) -> None:
-        problems = list(batch.invalid)
-        if batch.unsupported:
-            problems.append("exponential histograms are not supported")
-        content = otlp.response(len(batch.invalid) + batch.unsupported, "; ".join(problems), is_json=is_json)
+        content = otlp.response(len(batch.invalid), "; ".join(batch.invalid[:_MAX_PROBLEMS]), is_json=is_json)
         self._respond(HTTPStatus.OK, content, {"content-type": _JSON if is_json else _PROTOBUF})
 
     def _refuse(self, refused: _Refused) -> None:

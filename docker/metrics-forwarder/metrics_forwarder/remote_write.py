@@ -13,7 +13,8 @@ import snappy
 from google.protobuf.message import DecodeError as ProtobufError
 
 from metrics_forwarder.messages import Request, WriteRequest
-from metrics_forwarder.samples import TYPES, Batch, DecodeError, Labels, Series, kind_of, sorted_labels
+from metrics_forwarder.native_messages import histogram_series
+from metrics_forwarder.samples import NAME, TYPES, Batch, DecodeError, Labels, Series, Value, kind_of, sorted_labels
 
 _MAX_VARINT_BYTES: Final = 5
 _MAX_PROBLEMS: Final = 10
@@ -44,10 +45,13 @@ def decode_1(content: bytes) -> Batch:
         if one.type in TYPES:
             batch.types[one.metric_family_name] = TYPES[one.type]
     for one in request.timeseries:
-        batch.unsupported += len(one.histograms)
         labels = _labels([(pair.name, pair.value) for pair in one.labels], batch)
-        if labels is not None and one.samples:
+        if labels is None:
+            continue
+        if one.samples:
             batch.series.append(Series(labels, _points(one.samples)))
+            batch.samples += len(one.samples)
+        _add_histograms(one, labels, 0, batch)
     return batch
 
 
@@ -57,7 +61,6 @@ def decode_2(content: bytes) -> Batch:
     symbols = request.symbols
     batch = Batch()
     for one in request.timeseries:
-        batch.unsupported += len(one.histograms)
         refs = one.labels_refs
         try:
             pairs = [(symbols[refs[at]], symbols[refs[at + 1]]) for at in range(0, len(refs), 2)]
@@ -65,13 +68,25 @@ def decode_2(content: bytes) -> Batch:
             _add_problem(batch, "a series refers to a symbol that does not exist")
             continue
         labels = _labels(pairs, batch)
-        if labels is not None and one.samples:
-            name = dict(labels)["__name__"]
-            family_type = TYPES.get(one.metadata.type)
-            series = Series(labels, _points(one.samples), kind_of(name, family_type))
-            series.start_ms = one.created_timestamp or one.samples[-1].start_timestamp
-            batch.series.append(series)
+        if labels is None:
+            continue
+        if one.samples:
+            kind = kind_of(dict(labels)[NAME], TYPES.get(one.metadata.type))
+            start_ms = one.created_timestamp or one.samples[-1].start_timestamp
+            batch.series.append(Series(labels, _points(one.samples), kind, start_ms))
+            batch.samples += len(one.samples)
+        _add_histograms(one, labels, one.created_timestamp, batch)
     return batch
+
+
+def _add_histograms(message: Any, labels: Labels, start_ms: int, batch: Batch) -> None:
+    for one in message.histograms:
+        try:
+            batch.series += histogram_series(one, labels, start_ms or one.start_timestamp)
+        except ValueError as exc:
+            _add_problem(batch, f"{dict(labels)[NAME]}: {exc}")
+        else:
+            batch.histograms += 1
 
 
 def _parsed(message: Any, content: bytes) -> Any:
@@ -95,6 +110,6 @@ def _add_problem(batch: Batch, text: str) -> None:
         batch.invalid.append(text)
 
 
-def _points(samples: Sequence[Any]) -> list[tuple[int, float]]:
+def _points(samples: Sequence[Any]) -> list[tuple[int, Value]]:
     bits = struct.pack(f"<{len(samples)}Q", *[one.value for one in samples])
     return list(zip([one.timestamp for one in samples], struct.unpack(f"<{len(samples)}d", bits), strict=True))

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
+from metrics_forwarder.native_histograms import NativeHistogram
+
 NAME: Final = "__name__"
 LE: Final = "le"
 
 Labels = tuple[tuple[str, str], ...]
 """Pairs of name and value, sorted by name; the metric's name is the label `__name__`."""
+
+Value = float | NativeHistogram
+"""Of a sample."""
 
 _STALE: Final = struct.pack("<Q", 0x7FF0000000000002)
 _KNOWN_LABELS: Final = 4096
@@ -59,12 +65,14 @@ class Series:
         points: (milliseconds since the epoch, value), in the order of time.
         kind: None if the sender does not tell.
         start_ms: since when a counter has counted; 0 if unknown.
+        is_native: whether the values are native histograms; a marker is a number.
     """
 
     labels: Labels
-    points: list[tuple[int, float]]
+    points: list[tuple[int, Value]]
     kind: Kind | None = None
     start_ms: int = 0
+    is_native: bool = False
 
 
 @dataclass(slots=True)
@@ -75,27 +83,24 @@ class Batch:
         series: the valid ones.
         types: metric family → type.
         invalid: why parts of the request are invalid.
-        unsupported: number of native and exponential histograms, which are not forwarded.
+        samples: how many numbers remote write had; markers are numbers, too.
+        histograms: how many native histograms it had.
     """
 
     series: list[Series] = field(default_factory=list)
     types: dict[str, Type] = field(default_factory=dict)
     invalid: list[str] = field(default_factory=list)
-    unsupported: int = 0
-
-    @property
-    def count(self) -> int:
-        """The number of samples."""
-        return sum(len(one.points) for one in self.series)
+    samples: int = 0
+    histograms: int = 0
 
 
 class DecodeError(Exception):
     """A request that is not what its headers say."""
 
 
-def is_stale(value: float) -> bool:
+def is_stale(value: Value) -> bool:
     """Return whether a value is Prometheus' stale marker: the series has ended."""
-    return value != value and struct.pack("<d", value) == _STALE  # noqa: PLR0124 - NaN
+    return isinstance(value, float) and value != value and struct.pack("<d", value) == _STALE  # noqa: PLR0124 - NaN
 
 
 STALE: Final[float] = struct.unpack("<d", _STALE)[0]
@@ -127,3 +132,8 @@ def kind_of(name: str, family_type: Type | None) -> Kind:
 def family_of(name: str) -> str:
     """Return the family of a series by its name: without the suffix of a counter, histogram or summary."""
     return next((name.removesuffix(one) for one in _COUNTER_SUFFIXES if name.endswith(one)), name)
+
+
+def bound_text(value: float) -> str:
+    """Return a bound as the value of the label `le`."""
+    return "+Inf" if value == math.inf else repr(float(value)).removesuffix(".0")

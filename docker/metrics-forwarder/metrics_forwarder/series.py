@@ -7,10 +7,11 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from metrics_forwarder.samples import LE, NAME, Kind, Labels
+from metrics_forwarder.native_histograms import Layout, NativeHistogram
+from metrics_forwarder.samples import LE, NAME, Kind, Labels, Value
 
 _REPEATED_MS: Final = 10 * 60 * 1000
-"""A gauge that is older than the one before by up to this is one that was sent again."""
+"""A sample that is older than what came before by up to this is one that was sent again."""
 
 _RECENT: Final = 16
 
@@ -19,7 +20,7 @@ _RECENT: Final = 16
 class Open:
     """What an interval that has not ended has of a series: the value so far, and the time of its last sample."""
 
-    value: float
+    value: Value
     at_ms: int
 
 
@@ -33,6 +34,9 @@ class State:
         last: the last value; None before the first one.
         last_ms: the time of that, milliseconds since the epoch.
         start_ms: since when the counter has counted; 0 if unknown.
+        begun_ms: the time of the first value after the counter last began anew; 0 before that.
+        is_native: whether its values are native histograms.
+        layout: the bounds that are sent of these, if buckets are.
         is_stale: whether the sender has said that the series has ended.
         seen_at: of the monotonic clock, when the last sample came.
         is_changed: since it was stored.
@@ -43,9 +47,12 @@ class State:
 
     labels: Labels
     kind: Kind
-    last: float | None = None
+    last: Value | None = None
     last_ms: int = 0
     start_ms: int = 0
+    begun_ms: int = 0
+    is_native: bool = False
+    layout: Layout | None = None
     is_stale: bool = False
     seen_at: float = 0.0
     is_changed: bool = True
@@ -69,8 +76,8 @@ class State:
         except ValueError:
             return None
 
-    def add(self, at_ms: int, value: float, start_ms: int, *, interval_ms: int, counts_since_ms: int) -> bool:
-        """Take a finite value; returns False for one that was taken before or is older than that.
+    def add(self, at_ms: int, value: Value, start_ms: int, *, interval_ms: int, counts_since_ms: int) -> bool:
+        """Take a finite value or a histogram; returns False for one that was taken before or is older than that.
 
         Args:
             at_ms: its time.
@@ -82,80 +89,126 @@ class State:
         """
         if self._is_repeated(at_ms, value, start_ms):
             return False
-        added = self._added(value, start_ms, counts_since_ms)
+        has_begun_anew = self._has_begun_anew(value, start_ms)
+        added = self._added(value, start_ms, counts_since_ms, has_begun_anew=has_begun_anew)
         if self.kind is Kind.DELTA:
             self.recent = [*self.recent[-_RECENT + 1 :], (start_ms, at_ms)]
+        if has_begun_anew:
+            self.begun_ms = at_ms
         self.last, self.last_ms, self.start_ms = value, at_ms, start_ms
         self.is_stale, self.is_changed = False, True
         if added is not None:
             self._open(at_ms, added, at_ms // interval_ms)
         return True
 
-    def _is_repeated(self, at_ms: int, value: float, start_ms: int) -> bool:
+    def begin_as(self, kind: Kind, *, is_native: bool) -> None:
+        """Begin with values of another kind; what there is of open intervals is void."""
+        self.kind, self.is_native = kind, is_native
+        self.last, self.is_changed = None, True
+        self.intervals.clear()
+
+    def _is_repeated(self, at_ms: int, value: Value, start_ms: int) -> bool:
         """Whether a value was taken before.
 
-        A counter tells by its value, also when the clock was put back; deltas, which several processes of an app
-        may send of one series, by the time that they are about.
+        A counter tells by its value, also when the clock was put back, unless it began anew since; deltas, which
+        several processes of an app may send of one series, by the time that they are about.
         """
         if self.kind is Kind.DELTA:
             return (start_ms, at_ms) in self.recent
         if self.last is None or at_ms > self.last_ms:
             return False
         if self.kind is Kind.COUNTER:
-            return value <= self.last and start_ms <= self.start_ms
+            is_not_above = _amount(value) <= _amount(self.last) and start_ms <= self.start_ms
+            return is_not_above or 0 < self.begun_ms - at_ms <= _REPEATED_MS
         return self.last_ms - at_ms <= _REPEATED_MS
 
-    def _added(self, value: float, start_ms: int, counts_since_ms: int) -> float | None:
+    def _has_begun_anew(self, value: Value, start_ms: int) -> bool:
+        """Whether a counter no longer counts what it counted before."""
+        last: Any = self.last
+        if self.kind is not Kind.COUNTER or last is None:
+            return False
+        if self.start_ms and start_ms > self.start_ms:
+            return True
+        if isinstance(value, NativeHistogram):
+            return value.has_begun_anew(last)
+        return bool(value < last)
+
+    def _added(self, value: Value, start_ms: int, counts_since_ms: int, *, has_begun_anew: bool) -> Value | None:
         """Return what a value adds to its interval; None for a counter of which it is unknown."""
-        if self.kind is not Kind.COUNTER:
+        if self.kind is not Kind.COUNTER or has_begun_anew:
             return value
         if self.last is None:
             return value if start_ms and start_ms >= counts_since_ms else None
-        has_begun_anew = value < self.last or (self.start_ms and start_ms > self.start_ms)
-        return value if has_begun_anew else value - self.last
+        last: Any = self.last  # of the same form as the value
+        difference: Value = value - last
+        return difference
 
-    def _open(self, at_ms: int, added: float, interval: int) -> None:
+    def _open(self, at_ms: int, added: Value, interval: int) -> None:
         before = self.intervals.get(interval)
         if before is None:
             self.intervals[interval] = Open(added, at_ms)
             return
-        before.value = added if self.kind is Kind.GAUGE else before.value + added
+        so_far: Any = before.value
+        before.value = added if self.kind is Kind.GAUGE else so_far + added
         before.at_ms = max(before.at_ms, at_ms)
 
     def to_row(self, ended: Collection[int]) -> list[Any]:
         """Return what is stored, as JSON values, without the intervals that have ended."""
         intervals = [
-            [number, one.value, one.at_ms] for number, one in self.intervals.items() if number not in ended
+            [number, _to_json(one.value), one.at_ms]
+            for number, one in self.intervals.items()
+            if number not in ended
         ]
+        layout = self.layout and [self.layout.schema, self.layout.low, self.layout.high]
         return [
             self.labels,
             self.kind,
-            self.last,
+            _to_json(self.last),
             self.last_ms,
             self.start_ms,
             self.is_stale,
             self.recent,
             intervals,
+            self.begun_ms,
+            self.is_native,
+            layout,
         ]
 
     @classmethod
     def from_row(cls, row: list[Any], seen_at: float) -> State:
-        """Return what was stored."""
-        labels, kind, last, last_ms, start_ms, is_stale, recent, intervals = row
+        """Return what was stored; rows of earlier versions end after the intervals."""
+        labels, kind, last, last_ms, start_ms, is_stale, recent, intervals, *rest = row
+        begun_ms, is_native, layout = rest or (0, False, None)
         return cls(
             tuple((name, value) for name, value in labels),
             Kind(kind),
-            last,
+            _from_json(last),
             last_ms,
             start_ms,
+            begun_ms,
+            is_native,
+            Layout(*layout) if layout else None,
             is_stale,
             seen_at,
             is_changed=False,
             recent=[(one, other) for one, other in recent],
-            intervals={number: Open(value, at_ms) for number, value, at_ms in intervals},
+            intervals={number: Open(_from_json(value), at_ms) for number, value, at_ms in intervals},
         )
 
 
 def is_number(value: float) -> bool:
     """Return whether OCI takes a value: JSON has neither NaN nor infinity."""
     return math.isfinite(value)
+
+
+def _amount(value: Value) -> float:
+    """Return what grows as long as a counter counts."""
+    return value.count if isinstance(value, NativeHistogram) else value
+
+
+def _to_json(value: Value | None) -> Any:
+    return value.to_json() if isinstance(value, NativeHistogram) else value
+
+
+def _from_json(value: Any) -> Any:
+    return NativeHistogram.from_json(value) if isinstance(value, dict) else value

@@ -23,8 +23,9 @@ from ocisidecar import (
     WaitTimedOut,
 )
 from ocisidecar.emulator import ContainerScript, Fault, Latencies
+from ocisidecar.verify.causes import CAUSES
 from ocisidecar.verify.diagnose import causes_of
-from ocisidecar.verify.findings import CAUSES, Diagnosis, Finding
+from ocisidecar.verify.findings import Diagnosis, Finding
 
 WEB = InstanceSpec("web", image_url="web:1")
 HELPER = "container-instance/web-0/helper"

@@ -14,7 +14,7 @@ from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.observed import Live, Snapshot
 from ocisidecar.verify.reach import Reach, read_reach
-from ocisidecar.wire import Key
+from ocisidecar.wire import Key, text
 
 _GROUP_ID = re.compile(r"dynamic-group id (\S+)")
 _GOING = "DELETING"
@@ -61,6 +61,13 @@ def statements_in(policy: Live) -> list[str]:
     """Return a policy's statements."""
     listed = policy.body.get("statements")
     return [str(one) for one in listed] if isinstance(listed, list) else []
+
+
+def moved(inspection: Inspection) -> dict[Key, str]:
+    """Return the resources that are in another compartment than the deployment → the OCID of that one."""
+    place = inspection.site.identity.compartment_id
+    found = {key: text(lives[0].body, "compartmentId") for key, lives in sorted(inspection.lives.items())}
+    return {key: one for key, one in found.items() if one not in {"", place} and not KINDS[key.kind].is_in_root}
 
 
 def read_standing(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
 from functools import partial
 
 from attrs import field, frozen
@@ -13,6 +14,7 @@ from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.observed import Live, Snapshot
+from ocisidecar.timestamps import from_rfc3339
 from ocisidecar.verify.reach import Reach, read_reach
 from ocisidecar.wire import Key, text
 
@@ -68,6 +70,12 @@ def moved(inspection: Inspection) -> dict[Key, str]:
     place = inspection.site.identity.compartment_id
     found = {key: text(lives[0].body, "compartmentId") for key, lives in sorted(inspection.lives.items())}
     return {key: one for key, one in found.items() if one not in {"", place} and not KINDS[key.kind].is_in_root}
+
+
+def age_of(instance: Instance, time: datetime) -> timedelta:
+    """Return for how long an instance has existed; no time at all if that is not known."""
+    created = from_rfc3339(instance.time_created)
+    return timedelta() if created is None else time - created
 
 
 def read_standing(

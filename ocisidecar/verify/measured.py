@@ -22,7 +22,7 @@ from ocisidecar.spec.suggestions import did_you_mean
 from ocisidecar.state.observed import Live
 from ocisidecar.timestamps import now
 from ocisidecar.verify.findings import Finding
-from ocisidecar.verify.inspection import Inspection
+from ocisidecar.verify.inspection import Inspection, age_of
 from ocisidecar.verify.metric_probe import find_usage
 from ocisidecar.verify.metric_samples import (
     CONTAINER_MEMORY_BYTES,
@@ -87,8 +87,8 @@ def measured_findings(inspection: Inspection, measured: Measured) -> Iterator[Fi
             yield from _targets_down(instance, measured.up)
             yield from _not_sent(instance, measured)
     # The list of alarms does not say since when they exist, so instances tell whether data can be there.
-    ages = [_is_young(instance, measured) for instance in inspection.instances]
-    for alarm in inspection.of_kind("alarm") if ages and not any(ages) else ():
+    youngest = min((age_of(one, measured.time) for one in inspection.instances), default=timedelta())
+    for alarm in inspection.of_kind("alarm") if youngest >= _TIME_TO_ARRIVE else ():
         yield from _without_data(alarm, measured)
 
 
@@ -130,7 +130,7 @@ def _targets_down(instance: Instance, up: Sequence[MetricRow]) -> Iterator[Findi
 
 def _not_sent(instance: Instance, measured: Measured) -> Iterator[Finding]:
     """Yield senders from whose instance nothing has ever arrived where they send it."""
-    if measured.sent is None or _is_young(instance, measured):
+    if measured.sent is None or age_of(instance, measured.time) < _TIME_TO_ARRIVE:
         return
     arrived = measured.sent.get(instance.name, frozenset())
     for container in instance.containers:
@@ -156,10 +156,6 @@ def _without_data(alarm: Live, measured: Measured) -> Iterator[Finding]:
     hint = f"; it is in the namespace {', '.join(others)}" if others else did_you_mean(name, known)
     evidence = f"there is no metric {name} in the namespace {namespace}{hint}"
     yield Finding(cause="alarm-without-data", key=str(alarm.key), evidence=(evidence,))
-
-
-def _is_young(instance: Instance, measured: Measured) -> bool:
-    return measured.time - datetime.fromisoformat(instance.time_created) < _TIME_TO_ARRIVE
 
 
 def _namespaces(instance: Instance) -> set[str]:

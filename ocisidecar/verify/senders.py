@@ -15,7 +15,7 @@ from ocisidecar.resources.openings import Opening
 from ocisidecar.spec.internet import as_block
 from ocisidecar.state.observed import Live
 from ocisidecar.verify.findings import Finding
-from ocisidecar.verify.inspection import Inspection, statements_in
+from ocisidecar.verify.inspection import Inspection, age_of, statements_in
 from ocisidecar.verify.matching_rules import tag_facts, unmet
 from ocisidecar.wire import Key, text
 
@@ -133,7 +133,7 @@ def volume_findings(
         elif not any(volume in one.volume_names for one in instance.containers if one is not container):
             evidence = (f"no other container mounts the volume {volume!r}", *mounts)
             yield Finding(cause="volume-not-shared", key=container.key, evidence=evidence)
-        elif _found_nothing(container, lines.get(container.key, ())) and _age(instance, time) > _TIME_TO_WRITE:
+        elif _found_nothing(container, lines.get(container.key, ())) and age_of(instance, time) > _TIME_TO_WRITE:
             yield Finding(cause="no-log-files", key=container.key, evidence=mounts)
 
 
@@ -222,7 +222,3 @@ def _found_nothing(container: Container, lines: Sequence[str]) -> bool:
     """
     has_found = has_event(lines, "file found", "cannot open", "cannot read")
     return has_event(lines, "started") and not has_found and not container.restart_count
-
-
-def _age(instance: Instance, time: datetime) -> timedelta:
-    return time - datetime.fromisoformat(instance.time_created)

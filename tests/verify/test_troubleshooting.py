@@ -66,6 +66,9 @@ EVERYTHING = InstanceSpec(
 SOUND = {
     "nothing": InstanceSpec("web", image_url="web:1"),
     "agent": AGENTS,
+    "agent with a data source": InstanceSpec("web", image_url="web:1").with_sidecar(
+        SidecarSpec.management_agent(data_source="api")
+    ),
     "agent and forwarders": evolve(EVERYTHING, sidecars=(*EVERYTHING.sidecars, SidecarSpec.management_agent())),
     "public network": DeploymentSpec("web", [EVERYTHING], network=NetworkSpec.public()),
     "narrow egress": evolve(LOGS, image_url="fra.ocir.io/acme/web:1", egress=EgressSpec()),

@@ -110,12 +110,12 @@ class ServiceConnection:
         return back
 
     def _diagnosis(self, deployment: Deployment, causes: Mapping[str, Exception]) -> Diagnosis | None:
-        """Return the diagnosis of a deployment whose instances failed; None where it is not possible."""
-        failed = frozenset(key for key in causes if key.startswith("container-instance/"))
+        """Return the diagnosis of a deployment whose instances or their agents failed, if it is possible."""
+        from ocisidecar.verify.diagnose import diagnose, instances_behind
+
+        failed = instances_behind(causes)
         if not failed:
             return None
-        from ocisidecar.verify.diagnose import diagnose
-
         reader, most = self.reader(deployment.name), _MOST_DIAGNOSED
         try:
             return diagnose(reader, deployment.resources, first=failed, most_instances=most)

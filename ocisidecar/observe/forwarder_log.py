@@ -28,6 +28,11 @@ def open_errors(lines: Iterable[str]) -> tuple[str, ...]:
     return tuple(errors.values())
 
 
+def has_event(lines: Iterable[str], *events: str) -> bool:
+    """Return whether one of the lines is about one of the events."""
+    return any(entry.get("event") in events for entry in map(_parse, lines))
+
+
 def _parse(line: str) -> Mapping[str, Json]:
     try:
         entry = json.loads(line)

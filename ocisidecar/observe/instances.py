@@ -64,6 +64,8 @@ class Container:
         vcpus_limit: logical CPUs; None without a limit.
         memory_limit_in_gbs: GB; None without a limit.
         volume_names: the volumes that it mounts.
+        mounts: path in the container → name of the volume that it mounts there.
+        has_resource_principal: whether it can call OCI's services as its instance.
         telemetry_role: what it does for logs and metrics, read from its variables and flags.
     """
 
@@ -82,6 +84,8 @@ class Container:
     vcpus_limit: float | None
     memory_limit_in_gbs: float | None
     volume_names: tuple[str, ...]
+    mounts: Mapping[str, str] = field(factory=dict, hash=False)
+    has_resource_principal: bool = True
     telemetry_role: TelemetryRole = field(factory=TelemetryRole)
 
     @property
@@ -359,6 +363,8 @@ def _container(body: Mapping[str, Json], live: Live) -> Container:
         vcpus_limit=number(limits.get("vcpusLimit")),
         memory_limit_in_gbs=number(limits.get("memoryLimitInGBs")),
         volume_names=tuple(text(mount, "volumeName") for mount in objects(body.get("volumeMounts"))),
+        mounts={text(mount, "mountPath"): text(mount, "volumeName") for mount in objects(body.get("volumeMounts"))},
+        has_resource_principal=body.get("isResourcePrincipalDisabled") is not True,
         telemetry_role=telemetry_role_of(body),
     )
 

@@ -12,6 +12,7 @@ from ocisidecar.verify.context import CheckContext, checked
 from ocisidecar.verify.findings import Finding
 from ocisidecar.verify.inspection import Inspection
 from ocisidecar.verify.report import Check, Status
+from ocisidecar.verify.senders import is_agent
 from ocisidecar.wire import Key, text
 
 _ACTIVE = "ACTIVE"
@@ -48,15 +49,10 @@ def _expected(inspection: Inspection) -> Iterator[tuple[Key, Container, Live | N
         return
     for instance in inspection.instances:
         for container in instance.containers:
-            if _is_agent(container):
+            if is_agent(container):
                 key = Key(ManagementAgent.name, _name(instance))
                 standing = (one for one in inspection.lives.get(key, ()) if one.phase is not Phase.FAILED)
                 yield key, container, next(standing, None)
-
-
-def _is_agent(container: Container) -> bool:
-    role = container.telemetry_role
-    return bool(role.metric_namespace) and not role.takes_writes
 
 
 def _name(instance: Instance) -> str:

@@ -1,24 +1,26 @@
 """Diagnose a deployment: find the causes of what does not work.
 
-Everything is read first: states, work request errors of failed resources, last log lines of failing containers.
-The rules that turn it into findings are pure.
+Everything is read first: states, work request errors of failed resources, last log lines of failing containers and
+of forwarders, security rules, and what OCI Monitoring has.  The rules that turn it into findings are pure.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 
 from attrs import frozen
 
 from ocisidecar.client.retry import is_capacity_shortage
 from ocisidecar.observe.container_exit_codes import COULD_NOT_START, KILLED, meaning
 from ocisidecar.observe.container_logs import last_lines, lines_now
+from ocisidecar.observe.firewalls import Firewall, read_firewalls
 from ocisidecar.observe.forwarder_log import open_errors
 from ocisidecar.observe.instances import Container, Instance
 from ocisidecar.observe.snapshot import DeploymentReader
+from ocisidecar.resources.container_instance import ContainerInstance
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.resources.management_agent import ManagementAgent
 from ocisidecar.state.desired import INSTALL_KEY
@@ -26,9 +28,19 @@ from ocisidecar.state.observed import Phase
 from ocisidecar.timestamps import now
 from ocisidecar.verify.agents import agent_findings
 from ocisidecar.verify.findings import Diagnosis, Finding
-from ocisidecar.verify.inspection import Inspection, inspect
+from ocisidecar.verify.inspection import Inspection, inspect, moved
+from ocisidecar.verify.log_causes import cause_of_exit, causes_of_errors
+from ocisidecar.verify.measured import Measured, measured_findings, read_measured
 from ocisidecar.verify.reach import why_unheard
 from ocisidecar.verify.remote_write_findings import remote_write_findings
+from ocisidecar.verify.senders import (
+    egress_findings,
+    group_findings,
+    log_findings,
+    principal_findings,
+    rights_findings,
+    volume_findings,
+)
 from ocisidecar.wire import Key, objects
 
 _LAST_LINES = 10
@@ -54,19 +66,28 @@ class _Observations:
     Attributes:
         errors: key of a failed resource → its state, and the service's error texts.
         last_lines: key of a failing container → its last log lines; None if OCI gives no log.
-        forwarder_errors: cause, and key of a forwarder → errors in its own log that are not resolved.
+        forwarder_lines: key of a running forwarder → the lines of its own log.
         prometheus_logs: key of a container with Prometheus → the lines of its log.
         time: when it was read.
         creating_seconds: key of a resource that is being created → seconds since its creation began.
+        firewalls: name of an instance → what the network lets pass.
+        measured: what OCI Monitoring has.
     """
 
     inspection: Inspection
     errors: Mapping[Key, tuple[str, ...]]
     last_lines: Mapping[str, tuple[str, ...] | None]
-    forwarder_errors: Mapping[tuple[str, str], tuple[str, ...]]
+    forwarder_lines: Mapping[str, tuple[str, ...]]
     prometheus_logs: Mapping[str, tuple[str, ...]]
     time: datetime
     creating_seconds: Mapping[Key, float]
+    firewalls: Mapping[str, Firewall]
+    measured: Measured
+
+    @cached_property
+    def forwarder_errors(self) -> Mapping[str, tuple[str, ...]]:
+        """Key of a running forwarder → the errors in its own log that are not resolved."""
+        return {key: open_errors(lines) for key, lines in self.forwarder_lines.items()}
 
 
 def diagnose(
@@ -85,12 +106,21 @@ def diagnose(
         inspection=inspection,
         errors=_read_errors(reader, inspection),
         last_lines=_read_last_lines(reader, inspection),
-        forwarder_errors=_read_forwarder_errors(reader, inspection),
+        forwarder_lines=_read_forwarder_lines(reader, inspection),
         prometheus_logs=_read_prometheus_logs(reader, inspection),
         time=now(reader.caller.clock),
         creating_seconds=_creating_seconds(reader, inspection),
+        firewalls=read_firewalls(reader, inspection.snapshot, inspection.instances),
+        measured=read_measured(reader, inspection),
     )
     return Diagnosis.of(reader.site.identity.name, (finding for rule in _RULES for finding in rule(observations)))
+
+
+def instances_behind(keys: Iterable[str]) -> frozenset[str]:
+    """Return the keys of the instances that some resources are, or whose containers make them, as agents are."""
+    parsed = [key for word in keys if (key := Key.parse(word)) is not None]
+    kind = ContainerInstance.name
+    return frozenset(str(Key(kind, key.name)) for key in parsed if kind in {key.kind, KINDS[key.kind].follows})
 
 
 def _read_errors(reader: DeploymentReader, inspection: Inspection) -> dict[Key, tuple[str, ...]]:
@@ -112,13 +142,10 @@ def _read_last_lines(reader: DeploymentReader, inspection: Inspection) -> dict[s
     return {one.key: lines for one, lines in zip(failing, tails, strict=True)}
 
 
-def _read_forwarder_errors(
-    reader: DeploymentReader, inspection: Inspection
-) -> dict[tuple[str, str], tuple[str, ...]]:
-    forwarders = [(_held_back_by(one), one) for _, one in _containers(inspection) if one.is_running]
-    forwarders = [(cause, one) for cause, one in forwarders if cause]
-    logs = reader.call_all([partial(lines_now, reader.caller, one) for _, one in forwarders])
-    return {(cause, one.key): open_errors(lines) for (cause, one), lines in zip(forwarders, logs, strict=True)}
+def _read_forwarder_lines(reader: DeploymentReader, inspection: Inspection) -> dict[str, tuple[str, ...]]:
+    forwarders = [one for _, one in _containers(inspection) if one.is_running and _held_back_by(one)]
+    logs = reader.call_all([partial(lines_now, reader.caller, one) for one in forwarders])
+    return {one.key: lines for one, lines in zip(forwarders, logs, strict=True)}
 
 
 def _read_prometheus_logs(reader: DeploymentReader, inspection: Inspection) -> dict[str, tuple[str, ...]]:
@@ -129,7 +156,7 @@ def _read_prometheus_logs(reader: DeploymentReader, inspection: Inspection) -> d
 
 
 def _held_back_by(container: Container) -> str:
-    """Return the cause for errors in a forwarder's own log; empty for a container that is none."""
+    """Return the cause for errors in a forwarder's own log that name none; empty for a container that is none."""
     role = container.telemetry_role
     if role.log_id:
         return "lines-held-back"
@@ -147,7 +174,10 @@ def _creating_seconds(reader: DeploymentReader, inspection: Inspection) -> dict[
 
 
 def _gone(observations: _Observations) -> Iterator[Finding]:
+    elsewhere = moved(observations.inspection)
     for key, live_id in observations.inspection.gone.items():
+        if any(KINDS[key.kind].parent == one.kind for one in elsewhere):
+            continue  # it went with its parent, below which it is listed
         yield Finding(cause="resource-gone", key=str(key), evidence=(f"{live_id} no longer exists",))
 
 
@@ -168,11 +198,23 @@ def _no_egress(observations: _Observations) -> Iterator[Finding]:
             yield Finding(cause="no-way-out", key=str(live.key), evidence=("the route table has no rule",))
 
 
+def _egress_closed(observations: _Observations) -> Iterator[Finding]:
+    yield from egress_findings(observations.inspection, observations.firewalls)
+
+
+def _moved(observations: _Observations) -> Iterator[Finding]:
+    for key, compartment_id in moved(observations.inspection).items():
+        yield Finding(cause="in-other-compartment", key=str(key), evidence=(f"it is in {compartment_id}",))
+
+
 def _missing_rights(observations: _Observations) -> Iterator[Finding]:
     for live in observations.inspection.of_kind("policy"):
         for group in observations.inspection.missing_groups(live):
             evidence = (f"the policy names the dynamic group {group}, which no longer exists",)
             yield Finding(cause="missing-right", key=str(live.key), evidence=evidence)
+    yield from rights_findings(observations.inspection, observations.forwarder_errors)
+    yield from group_findings(observations.inspection)
+    yield from principal_findings(observations.inspection)
 
 
 def _failing_containers(observations: _Observations) -> Iterator[Finding]:
@@ -187,9 +229,13 @@ def _failing_containers(observations: _Observations) -> Iterator[Finding]:
 
 
 def _forwarder_failures(observations: _Observations) -> Iterator[Finding]:
-    for (cause, key), errors in observations.forwarder_errors.items():
-        if errors:
-            yield Finding(cause=cause, key=key, evidence=tuple(f"log: {one}" for one in errors))
+    inspection, errors = observations.inspection, observations.forwarder_errors
+    for _, container in _containers(inspection):
+        found = causes_of_errors(errors.get(container.key, ()), _held_back_by(container))
+        for cause, lines in found.items():
+            yield Finding(cause=cause, key=container.key, evidence=tuple(f"log: {one}" for one in lines))
+    yield from log_findings(inspection, errors)
+    yield from volume_findings(inspection, observations.forwarder_lines, observations.measured.time)
 
 
 def _stopped(observations: _Observations) -> Iterator[Finding]:
@@ -225,14 +271,20 @@ def _writes_not_taken(observations: _Observations) -> Iterator[Finding]:
     yield from remote_write_findings(observations.prometheus_logs, observations.time)
 
 
+def _measured(observations: _Observations) -> Iterator[Finding]:
+    yield from measured_findings(observations.inspection, observations.measured)
+
+
 def _agents_missing(observations: _Observations) -> Iterator[Finding]:
     yield from agent_findings(observations.inspection)
 
 
 _RULES: tuple[Callable[[_Observations], Iterator[Finding]], ...] = (
     _gone,
+    _moved,
     _failed,
     _no_egress,
+    _egress_closed,
     _missing_rights,
     _failing_containers,
     _forwarder_failures,
@@ -241,6 +293,7 @@ _RULES: tuple[Callable[[_Observations], Iterator[Finding]], ...] = (
     _stuck,
     _logs_disabled,
     _agents_missing,
+    _measured,
     _nobody_notified,
 )
 
@@ -267,9 +320,9 @@ def causes_of(instance: Instance, container: Container, lines: Sequence[str]) ->
     elif code in COULD_NOT_START:
         yield "cannot-start"
     elif container.restart_count or (is_restarted and code is not None):
-        yield "crash-loop"
+        yield cause_of_exit(lines) or "crash-loop"
     elif code:
-        yield "container-ended"
+        yield cause_of_exit(lines) or "container-ended"
 
 
 def _cause_of_kill(container: Container, lines: Sequence[str]) -> str:

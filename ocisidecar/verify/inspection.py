@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
 from functools import partial
 
 from attrs import field, frozen
@@ -13,8 +14,9 @@ from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.observed import Live, Snapshot
+from ocisidecar.timestamps import from_rfc3339
 from ocisidecar.verify.reach import Reach, read_reach
-from ocisidecar.wire import Key
+from ocisidecar.wire import Key, text
 
 _GROUP_ID = re.compile(r"dynamic-group id (\S+)")
 _GOING = "DELETING"
@@ -61,6 +63,19 @@ def statements_in(policy: Live) -> list[str]:
     """Return a policy's statements."""
     listed = policy.body.get("statements")
     return [str(one) for one in listed] if isinstance(listed, list) else []
+
+
+def moved(inspection: Inspection) -> dict[Key, str]:
+    """Return the resources that are in another compartment than the deployment → the OCID of that one."""
+    place = inspection.site.identity.compartment_id
+    found = {key: text(lives[0].body, "compartmentId") for key, lives in sorted(inspection.lives.items())}
+    return {key: one for key, one in found.items() if one not in {"", place} and not KINDS[key.kind].is_in_root}
+
+
+def age_of(instance: Instance, time: datetime) -> timedelta:
+    """Return for how long an instance has existed; no time at all if that is not known."""
+    created = from_rfc3339(instance.time_created)
+    return timedelta() if created is None else time - created
 
 
 def read_standing(

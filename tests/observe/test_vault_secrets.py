@@ -42,5 +42,5 @@ def test_what_is_not_base64_is_refused(content: str) -> None:
         def call(self, *_: object) -> Response:
             return Response(200, {"secretBundleContent": {"content": content}}, {})
 
-    with pytest.raises(ConfigError, match="vault secret ocid1.secret is not base64"):
+    with pytest.raises(ConfigError, match="is not base64"):
         read_secret(Wrong(), Ref(Key("vault-secret", "ocid1.secret"), field="current"))

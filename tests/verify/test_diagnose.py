@@ -23,8 +23,9 @@ from ocisidecar import (
     WaitTimedOut,
 )
 from ocisidecar.emulator import ContainerScript, Fault, Latencies
+from ocisidecar.verify.causes import CAUSES
 from ocisidecar.verify.diagnose import causes_of
-from ocisidecar.verify.findings import CAUSES, Diagnosis, Finding
+from ocisidecar.verify.findings import Diagnosis, Finding
 
 WEB = InstanceSpec("web", image_url="web:1")
 HELPER = "container-instance/web-0/helper"
@@ -189,19 +190,18 @@ def test_a_log_forwarder_whose_pushes_fail(provisioner, emulator):
 
 
 def test_a_metrics_forwarder_whose_pushes_fail(provisioner, emulator):
-    """The finding of a metrics forwarder whose pushes fail, or whose budget is used up, has its log's errors."""
+    """Pushes that fail and a budget that is used up are two findings, each with the errors of the log."""
     lines = [
         json.dumps({"level": "WARNING", "event": "budget used up: further series are not sent", "streams": 200}),
         json.dumps({"level": "WARNING", "event": "push failed", "status": 404, "failures": 1}),
     ]
     emulator.script("metrics-forwarder", ContainerScript(lines=lines))
     deployment = provisioner.apply(WEB.with_sidecar(SidecarSpec.metrics_forwarder()), wait="ready")
-    (finding,) = deployment.diagnose().findings
-    assert (finding.cause, finding.key) == ("metrics-held-back", "container-instance/web-0/metrics-forwarder")
-    assert finding.evidence == (
-        "log: budget used up: further series are not sent: streams 200",
-        "log: push failed: status 404, failures 1",
-    )
+    held_back, budget = deployment.diagnose().findings
+    assert (held_back.cause, held_back.key) == ("metrics-held-back", "container-instance/web-0/metrics-forwarder")
+    assert held_back.evidence == ("log: push failed: status 404, failures 1",)
+    assert (budget.cause, budget.key) == ("budget-used-up", held_back.key)
+    assert budget.evidence == ("log: budget used up: further series are not sent: streams 200",)
 
 
 def test_a_completed_job_has_no_findings(provisioner, emulator, clock):

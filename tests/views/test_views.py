@@ -37,7 +37,8 @@ from ocisidecar.resources.kinds import KINDS
 from ocisidecar.spec import as_deployment
 from ocisidecar.state.identity import Identity
 from ocisidecar.state.observed import Live, Phase, Snapshot
-from ocisidecar.verify.findings import CAUSES, Diagnosis, Finding
+from ocisidecar.verify.causes import CAUSES
+from ocisidecar.verify.findings import Diagnosis, Finding
 from ocisidecar.verify.report import Check, Report, Status
 from ocisidecar.views import (
     deployment_page,

@@ -10,7 +10,16 @@ from attrs import frozen
 
 from ocisidecar.cost.cost import Cost, CostRow, UsageCost
 from ocisidecar.cost.hints import hints_for
-from ocisidecar.cost.parts import BY_USE_KINDS, CONTAINER_INSTANCE, FREE_KINDS, Resource, Size, Use, uses_of
+from ocisidecar.cost.parts import (
+    BY_USE_KINDS,
+    CONTAINER_INSTANCE,
+    FREE_KINDS,
+    Resource,
+    Size,
+    Use,
+    has_public_address,
+    uses_of,
+)
 from ocisidecar.cost.prices import HOURS_PER_MONTH, Part, PriceTable
 from ocisidecar.errors import ConfigError
 
@@ -178,6 +187,8 @@ def _notes(resources: Iterable[Resource], rows: Iterable[CostRow], table: PriceT
     ]
     if ending:
         yield f"what ends by itself counts as if it ran all the month: {', '.join(ending)}"
+    if any(one.wanted is not None and has_public_address(one.wanted) for one in resources):
+        yield "public addresses count as free: no part of the price list is known for them"
     yield from dict.fromkeys(_elsewhere(resources, table))
 
 

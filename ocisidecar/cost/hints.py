@@ -32,12 +32,20 @@ _SHORTEST_RETENTION: Final = Decimal(30)
 
 
 def hints_for(resources: Sequence[Resource], table: PriceTable) -> Iterator[CostHint]:
-    """Yield what would cost less, if a spec describes it and its price is known."""
+    """Yield what would cost less, the most first, if a spec describes it and its price is known."""
+    yield from sorted(_of_instances(resources, table), key=lambda hint: hint.saving_per_month, reverse=True)
+    yield from _of_logs(resources, table)
+
+
+def _of_instances(resources: Sequence[Resource], table: PriceTable) -> Iterator[CostHint]:
     for group in _groups(resources):
         for text, size in (*_on_arm(group), *_with_half_the_memory(group), *_without_unread(group)):
             saving = _saving(group, size, table)
             if saving is not None and saving > 0:
                 yield CostHint(text=text, saving_per_month=saving)
+
+
+def _of_logs(resources: Sequence[Resource], table: PriceTable) -> Iterator[CostHint]:
     days = max((retention_of(body) or Decimal(0) for body in _wanted(resources, "log")), default=Decimal(0))
     rate = table.parts[LOG_LINES].rate
     if rate and days > _SHORTEST_RETENTION:

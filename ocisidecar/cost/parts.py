@@ -168,7 +168,12 @@ def uses_of(resources: Iterable[Resource], region: str) -> Iterator[Use]:
         elif resource.key.kind == "subscription":
             protocol = str(body.get("protocol") or "")
             part = _NOTIFICATIONS.get(protocol, "")
-            yield Use(key=resource.key, part=part, what=f"notifications by {protocol}", basis="a message an alarm")
+            yield Use(
+                key=resource.key,
+                part=part,
+                what=f"notifications by {protocol}",
+                basis="a message for each change of an alarm",
+            )
         elif resource.key.kind == "container-repository":
             yield Use(key=resource.key, part="", what="stored images")
 
@@ -180,9 +185,12 @@ def retention_of(body: Mapping[str, Body]) -> Decimal | None:
 
 def containers_of(body: Mapping[str, Body]) -> list[Mapping[str, Body]]:
     """Return the containers in a request."""
-    given = body.get("containers")
-    listed = given if isinstance(given, Sequence) and not isinstance(given, str) else ()
-    return [one for one in listed if isinstance(one, Mapping)]
+    return _objects(body.get("containers"))
+
+
+def has_public_address(body: Mapping[str, Body]) -> bool:
+    """Return whether a request asks for a public address."""
+    return any(vnic.get("isPublicIpAssigned") is True for vnic in _objects(body.get("vnics")))
 
 
 def memory_limit_of(container: Mapping[str, Body]) -> Decimal:
@@ -219,6 +227,11 @@ def _of_log(key: Key, body: Mapping[str, Body]) -> Use:
 def plain(number: Decimal) -> str:
     """Return a number without needless zeros."""
     return f"{number.normalize():f}"
+
+
+def _objects(value: Body) -> list[Mapping[str, Body]]:
+    listed = value if isinstance(value, Sequence) and not isinstance(value, str) else ()
+    return [one for one in listed if isinstance(one, Mapping)]
 
 
 def _decimal(value: Body) -> Decimal | None:

@@ -284,7 +284,7 @@ class Plan:
         return cost_of(resources, deployment=self.name, region=region, prices=prices, discount=discount)
 
     def to_dict(self) -> dict[str, object]:
-        """Return the plan as plain data: identity, digest, warnings, steps with their reasons, and operations."""
+        """Return the plan as plain data: identity, digest, warnings, cost, steps with reasons, and operations."""
         return {
             "deployment": self.name,
             "region": self.identity.region,
@@ -293,6 +293,7 @@ class Plan:
             "digest": self.digest,
             "counts": self.counts,
             "warnings": list(self.warnings),
+            "cost": self.cost().to_dict(),
             "steps": [_step_dict(step) for step in self.steps],
             "operations": [_operation_dict(operation) for operation in self.operations],
         }

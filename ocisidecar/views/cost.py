@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +12,7 @@ from ocisidecar.views.page import Detail, Page, Row, Section, Tone, short
 if TYPE_CHECKING:
     from ocisidecar.cost.cost import Cost, CostHint, CostRow, UsageCost
 
+_CENT: Final = Decimal("0.01")
 _SMALLEST: Final = Decimal("0.005")
 
 
@@ -20,10 +21,10 @@ def cost_page(cost: Cost) -> Page:
     sections = (
         Section("By the hour, used or not", tuple(_timed_rows(cost))),
         Section("By use, on top of that", tuple(_usage_row(one, cost.currency) for one in cost.usage)),
-        Section("Would cost less", tuple(_hint_row(one, cost.currency) for one in cost.hints)),
+        Section("Would cost less, each by itself", tuple(_hint_row(one, cost.currency) for one in cost.hints)),
     )
     return Page(
-        title=f"Cost of {cost.deployment}, by {_prices(cost)}; a month has 744 hours",
+        title=f"Cost of {cost.deployment}, by {prices_of(cost)}; a month has 744 hours",
         sections=tuple(one for one in sections if one.rows),
         notes=cost.notes,
         summary=f"{cost.deployment}: {cost_line(cost)}.",
@@ -33,26 +34,32 @@ def cost_page(cost: Cost) -> Page:
 
 def cost_line(cost: Cost) -> str:
     """Return the sums in one line, without its full stop."""
-    least = "" if cost.is_complete else "at least "
+    unknown = [short(row.key) for row in cost.rows if row.unknown]
+    least = "at least " if unknown else ""
     after = f"{least}{money(cost.currency, cost.per_month)} a month"
-    before = "" if cost.before_per_month == cost.per_month else f", {cost.before_per_month:,.2f} before the change"
-    budget = f", and at most {cost.usage_per_month:,.2f} for use with a budget" if cost.usage_per_month else ""
-    missing = "" if cost.is_complete else f"; not known: {'; '.join(dict.fromkeys(_reasons(cost)))}"
+    is_same = cost.before_per_month == cost.per_month
+    before = ", as before" if is_same else f" after the change, {cents(cost.before_per_month)} before it"
+    budget = f", and at most {cents(cost.usage_per_month)} for use with a budget" if cost.usage_per_month else ""
+    missing = f"; the price of {_some(unknown)} is not known" if unknown else ""
     return f"{after}{before}{budget}{missing}"
 
 
 def money(currency: str, amount: Decimal) -> str:
     """Return an amount in a currency, to the cent."""
-    return f"{currency} {amount:,.2f}" if amount >= _SMALLEST or not amount else f"less than {currency} 0.01"
+    if 0 < amount < _SMALLEST:
+        return f"less than {currency} 0.01"
+    return f"{currency} {cents(amount)}"
 
 
-def _prices(cost: Cost) -> str:
+def cents(amount: Decimal) -> str:
+    """Return an amount with two decimal places; half a cent is one."""
+    return f"{amount.quantize(_CENT, ROUND_HALF_UP):,}"
+
+
+def prices_of(cost: Cost) -> str:
+    """Return which prices it was computed with."""
     discount = f" less {_number(cost.discount * 100)} %" if cost.discount else ""
     return f"list prices of {cost.as_of}{discount}"
-
-
-def _reasons(cost: Cost) -> Iterator[str]:
-    yield from (row.unknown for row in cost.rows if row.unknown)
 
 
 def _timed_rows(cost: Cost) -> Iterator[Row]:
@@ -89,10 +96,11 @@ def _sign(row: CostRow) -> tuple[str, Tone]:
 def _amount(row: CostRow, currency: str) -> str:
     if row.per_month is None or row.per_hour is None:
         return "not known"
-    now = f"{money(currency, row.per_month)} a month, {_number(row.per_hour)} an hour"
+    hourly = f", {_number(row.per_hour)} an hour" if row.per_hour else ""
+    now = f"{money(currency, row.per_month)} a month{hourly}"
     if row.before_per_month is None or row.before_per_month == row.per_month:
         return now
-    return f"{now}; {row.before_per_month:,.2f} a month before" if row.before_per_month else now
+    return f"{now}; {cents(row.before_per_month)} a month before" if row.before_per_month else now
 
 
 def _details(row: CostRow) -> Iterator[Detail]:

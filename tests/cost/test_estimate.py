@@ -13,6 +13,7 @@ from ocisidecar import (
     DeploymentSpec,
     InstanceSpec,
     LoggingSpec,
+    NetworkSpec,
     PlacementSpec,
     PriceTable,
     RepositorySpec,
@@ -333,6 +334,13 @@ def test_jobs_count_as_if_they_ran_all_the_month():
     """A note names the instances that end by themselves."""
     (note,) = plan_for(app(container_restart_policy="NEVER", memory_in_gbs=4)).cost().notes
     assert note.endswith(": web-0")
+
+
+def test_public_addresses_are_said_to_count_as_free():
+    """A note stands with a public network, and with no other."""
+    (note,) = plan_for(DeploymentSpec("web", [app()], network=NetworkSpec.public())).cost().notes
+    assert note.startswith("public addresses count as free")
+    assert plan_for(DeploymentSpec("web", [app()], network=NetworkSpec.private())).cost().notes == ()
 
 
 def test_the_note_about_arm_stands_with_arm_only():

@@ -51,8 +51,8 @@ MAY_IMPORT = {
     "images": "cancel client clock engine errors loopback provisioner spec wire tracebacks",
     "pod": "engine errors resources spec wire tracebacks",
     "pytest_plugin": "clock emulator provisioner",
-    "cli": "cancel clock construction deployment emulator engine errors images observe provisioner settings spec "
-    "verify views wire",
+    "cli": "cancel clock construction cost deployment emulator engine errors images observe plan provisioner "
+    "settings spec text_files verify views wire",
     "__main__": "cli",
 }
 """Package or top-level module → what it may import, at any place; each row uses only rows above it."""

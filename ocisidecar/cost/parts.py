@@ -13,7 +13,7 @@ from typing import Final
 
 from attrs import frozen
 
-from ocisidecar.cost.prices import HOURS_PER_MONTH
+from ocisidecar.cost.prices import HOURS_PER_MONTH, LARGEST
 from ocisidecar.spec.scrape import BUDGET_VARIABLES
 from ocisidecar.wire import Body, Key
 
@@ -207,7 +207,7 @@ def _of_instance(key: Key, body: Mapping[str, Body], region: str) -> Iterator[Us
         variables = container.get("environmentVariables")
         given = variables if isinstance(variables, Mapping) else {}
         streams, seconds = (_decimal(given.get(name)) for name in BUDGET_VARIABLES)
-        if streams is not None and seconds:
+        if streams is not None and seconds is not None and seconds >= 1:
             yield Use(
                 key=key,
                 part=_DATAPOINTS,
@@ -235,9 +235,9 @@ def _objects(value: Body) -> list[Mapping[str, Body]]:
 
 
 def _decimal(value: Body) -> Decimal | None:
-    """Return a number of a body; floats as they are written."""
+    """Return a number of a body, floats as they are written; None for what no size or budget is."""
     try:
         number = None if value is None or isinstance(value, bool) else Decimal(str(value))
-    except InvalidOperation:
+    except (InvalidOperation, ValueError):
         return None
-    return number if number is not None and number.is_finite() else None
+    return number if number is not None and number.is_finite() and 0 <= number < LARGEST else None

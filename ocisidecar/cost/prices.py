@@ -18,6 +18,8 @@ from attrs import evolve, field, frozen
 from ocisidecar.errors import ConfigError
 
 HOURS_PER_MONTH: Final = 744
+LARGEST: Final = 10**9
+"""No quantity, range or price is so large; what is, is an error and would exceed the precision of sums."""
 _MODEL: Final = "PAY_AS_YOU_GO"
 _MOST_SHOWN: Final = 5
 
@@ -265,9 +267,9 @@ class _Reader:
             number = Decimal(str(value)) if isinstance(value, (int, Decimal)) else Decimal("NaN")
         except InvalidOperation:
             number = Decimal("NaN")
-        if not number.is_finite() or number < 0:
+        if not number.is_finite() or not 0 <= number < LARGEST:
             given = value if isinstance(value, Decimal) else repr(value)
-            self.problems.append(f"{place} must be a number of at least 0, got {given}")
+            self.problems.append(f"{place} must be a number from 0 to {LARGEST:,}, got {given}")
             return Decimal(0)
         return number
 

@@ -8,7 +8,11 @@ import json
 def item(number, *prices, currency="USD", metric="OCPU Per Hour", model="PAY_AS_YOU_GO"):
     """Return a part with (price, beginning of its range) for each tier."""
     tiers = [
-        {"model": model, "value": float(value) if not isinstance(value, str | bool) else value, "rangeMin": above}
+        {
+            "model": model,
+            "value": float(value) if not isinstance(value, str | bool) else value,
+            "rangeMin": float(above),
+        }
         for value, above in prices
     ]
     if len(tiers) == 1 and not tiers[0]["rangeMin"]:

@@ -124,10 +124,13 @@ def _rights(job: Job, error: NotAuthorizedOrNotFound) -> tuple[str, ...]:
 
 def complete(job: Job, live: Live) -> Done:
     """Make the requests that only a resource that is ready accepts."""
-    want = _wanted(job)
+    want, work_request_id = _wanted(job), ""
     if isinstance(job.kind, CompletedWhenReady):
-        job.kind.complete(job.caller, live, resolve_fields(want.body, job.lookup))
-    return Done(_as_accepted(live), job.attempt)
+        work_request_id = job.kind.complete(job.caller, live, resolve_fields(want.body, job.lookup))
+    accepted = _as_accepted(live)
+    if work_request_id:
+        accepted = evolve(accepted, phase=Phase.PENDING, work_request_id=work_request_id)
+    return Done(accepted, job.attempt)
 
 
 def live_of(operation: Operation, accepted: Accepted) -> Live:

@@ -44,6 +44,17 @@ READS = {
     ("logging.LoggingManagementClient", "get_work_request"),
     ("logging.LoggingManagementClient", "list_work_request_errors"),
     ("loggingsearch.LogSearchClient", "search_logs"),
+    *(
+        ("management_agent.ManagementAgentClient", name)
+        for name in (
+            "create_data_source",
+            "update_data_source",
+            "delete_data_source",
+            "get_work_request",
+            "list_work_requests",
+            "list_work_request_errors",
+        )
+    ),
     ("monitoring.MonitoringClient", "list_metrics"),
     ("monitoring.MonitoringClient", "summarize_metrics_data"),
     (METRIC_INGESTION.partition("/")[0], "post_metric_data"),

@@ -10,7 +10,13 @@ from ocisidecar.emulator.mql import Datapoint
 
 
 def add_datapoint(
-    emulator: Emulator, namespace: str, name: str, value: float, dimensions: Mapping[str, str]
+    emulator: Emulator,
+    namespace: str,
+    name: str,
+    value: float,
+    dimensions: Mapping[str, str],
+    *,
+    resource_group: str | None = None,
 ) -> None:
     """Give an emulator's first compartment a datapoint of now."""
     cloud = emulator.app.cloud
@@ -18,7 +24,7 @@ def add_datapoint(
         region=cloud.home_region,
         compartment_id=emulator.compartment_id,
         namespace=namespace,
-        resource_group=None,
+        resource_group=resource_group,
         name=name,
         dimensions=tuple(sorted(dimensions.items())),
     )

@@ -92,7 +92,11 @@ def _password(secret: Secret, connect: Callable[[], Provisioner]) -> str:
     """
     with connect() as provisioner:
         ref = Ref(Key("secret", secret.word), "current")
-        text = base64.b64decode(read_secret(provisioner.session.caller(Cancel()), ref)).decode()
+        content = read_secret(provisioner.session.caller(Cancel()), ref)
+    try:
+        text = base64.b64decode(content).decode()
+    except ValueError:
+        raise ConfigError(f"the vault secret {secret.word} holds no text, but it must hold an auth token") from None
     try:
         held = json.loads(text)
     except ValueError:

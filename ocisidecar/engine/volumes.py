@@ -9,7 +9,6 @@ supplemental group of the processes instead of the volumes' owner.
 from __future__ import annotations
 
 import base64
-import binascii
 import io
 import tarfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -145,7 +144,7 @@ def _config_files(volume: Mapping[str, Any]) -> bytes:
         path = _relative_path(f"{config.get('path') or ''}/{config['fileName']}".lstrip("/"))
         try:
             files[path] = base64.b64decode(config["data"], validate=True)
-        except binascii.Error:
+        except ValueError:
             raise PodFailed(f"{path} of volume {volume['name']}: its data is not valid base64.") from None
     directories = {parent for path in files for parent in path.parents} - {PurePosixPath()}
     return _tar([_directory(path, CONFIG_DIRECTORY_MODE) for path in sorted(directories)], files)

@@ -25,6 +25,7 @@ class Response:
         status: HTTP status; 0 if there was no response.
         body: of the response, its first 4 MB.
         elapsed_seconds: from connecting to the end of the body.
+        received_at: when it ended, in seconds since the epoch by this machine's clock; 0 if there was no response.
         error: why there was no response.
         is_refused: whether the host refused the connection: it is there and nothing listens at the port.
     """
@@ -32,6 +33,7 @@ class Response:
     status: int = 0
     body: bytes = field(default=b"", repr=False)
     elapsed_seconds: float = 0.0
+    received_at: float = 0.0
     error: str = ""
     is_refused: bool = False
 
@@ -73,7 +75,8 @@ def fetch(
         return Response(error=f"no answer from {parts.netloc}: {error or type(error).__name__}")
     finally:
         connection.close()
-    return Response(status=response.status, body=body, elapsed_seconds=clock.time() - began)
+    ended = clock.time()
+    return Response(status=response.status, body=body, elapsed_seconds=ended - began, received_at=ended)
 
 
 def median_seconds(responses: Sequence[Response]) -> float:

@@ -191,11 +191,20 @@ class Instance:
         return next((one for one in self.containers if one.telemetry_role.log_id), None)
 
     @property
-    def metric_agent(self) -> Container | None:
-        """The container that sends the samples of a Prometheus to OCI Monitoring, or None."""
-        has_prometheus = any(one.telemetry_role.prometheus_port for one in self.containers)
-        senders = (one for one in self.containers if one.telemetry_role.metric_namespace)
-        return next((one for one in senders if has_prometheus or not one.telemetry_role.takes_writes), None)
+    def metric_senders(self) -> tuple[Container, ...]:
+        """The containers that send metrics to OCI Monitoring: management agents and metrics forwarders."""
+        return tuple(one for one in self.containers if one.telemetry_role.metric_namespace)
+
+    @property
+    def prometheus(self) -> Container | None:
+        """The container that is a Prometheus, or None."""
+        return next((one for one in self.containers if one.telemetry_role.prometheus_port is not None), None)
+
+    @property
+    def metrics_volume(self) -> str:
+        """The name of the volume that is mounted at /metrics, where apps write metrics; empty without one."""
+        volumes = (one.telemetry_role.metrics_volume for one in self.containers)
+        return next((one for one in volumes if one), "")
 
     @property
     def private_ip(self) -> str:

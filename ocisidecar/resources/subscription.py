@@ -6,7 +6,6 @@ Source: oci.ons.models.CreateSubscriptionDetails, Subscription, SubscriptionSumm
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
@@ -131,7 +130,7 @@ def _from_secret(content: str) -> dict[str, Json]:
     """Return protocol and endpoint from the content of a vault secret, in base64, which no message shows."""
     try:
         url = base64.b64decode(content, validate=True).decode().strip()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         raise PlanError("The vault secret of a subscription holds no text, but it must hold a URL.") from None
     protocol, endpoint = protocol_and_endpoint(url)
     problem = url_problem(url) if "://" in url else "is no URL"

@@ -7,7 +7,6 @@ and the hashes in tags.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
@@ -234,5 +233,5 @@ def _is_open_address(value: str) -> bool:
 def _decoded(text: str) -> str:
     try:
         return base64.b64decode(text.rstrip("=")[: len(text.rstrip("=")) // 4 * 4]).decode("latin-1")
-    except binascii.Error:
+    except ValueError:
         return ""

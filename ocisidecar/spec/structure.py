@@ -7,7 +7,6 @@ unchanged, because `ocisidecar.spec.validate.spec` reports those.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial, reduce
 from inspect import Parameter, signature
@@ -314,7 +313,7 @@ def _content(converter: Converter, directory: Path, value: Any, _: Any) -> Any:
     if word == "base64":
         try:
             return base64.b64decode(str(inner), validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             raise _ProblemsFound([("base64", f"is not valid base64: {error}")]) from None
     return value
 

@@ -77,13 +77,25 @@ def protection_of(instance: InstanceSpec) -> Protection | None:
 
 
 def reader_of(instance: InstanceSpec) -> Reader | None:
-    """Return as whom a container of the instance reads Prometheus; None if none has a user."""
+    """Return as whom a container of the instance reads Prometheus; None if none has a user.
+
+    That may be Prometheus itself, which scrapes its own port.
+    """
     for container in instance.containers:
         user = container.environment_variables.get(READER_USER_VARIABLE)
         if isinstance(user, str):
             mounted = (_files_at(instance, container, path) or {} for path in container.mounts)
             contents = (files.get(READER_PASSWORD_FILE) for files in mounted)
             return Reader(container.name, user, next((one for one in contents if one is not None), None))
+    protection = protection_of(instance)
+    return None if protection is None else _reader_of_itself(instance, protection)
+
+
+def _reader_of_itself(instance: InstanceSpec, protection: Protection) -> Reader | None:
+    for container in instance.containers:
+        for target in container.scrape if container.name == protection.container else ():
+            if target.port == protection.port and target.username is not None:
+                return Reader(container.name, target.username, target.password)
     return None
 
 

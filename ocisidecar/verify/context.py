@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from attrs import field, frozen
 
 from ocisidecar.observe.firewalls import Firewall
-from ocisidecar.observe.instances import Container
+from ocisidecar.observe.instances import Container, Instance
 from ocisidecar.plan.plan import Plan
 from ocisidecar.spec import DeploymentSpec
-from ocisidecar.verify.evidence import Evidence
+from ocisidecar.verify.evidence import Evidence, InstanceEvidence
 from ocisidecar.verify.inspection import Inspection
 from ocisidecar.verify.report import Check, Status
 from ocisidecar.wire import Key
@@ -51,6 +51,15 @@ class CheckContext:
             for sidecar in instance.sidecars
             if not sidecar.is_essential
         }
+
+
+def instances_with_evidence(
+    context: CheckContext, evidence: Evidence
+) -> Iterator[tuple[Instance, InstanceEvidence]]:
+    """Yield each active instance with its evidence; the check `ready` covers the others."""
+    for instance in context.inspection.instances:
+        if instance.name in evidence.instances:
+            yield instance, evidence.instances[instance.name]
 
 
 def checked(name: str, key: Key | str, status: Status, detail: str) -> Check:

@@ -28,6 +28,7 @@ from ocisidecar.verify.agents import agent_findings
 from ocisidecar.verify.findings import Diagnosis, Finding
 from ocisidecar.verify.inspection import Inspection, inspect
 from ocisidecar.verify.reach import why_unheard
+from ocisidecar.verify.remote_write_findings import remote_write_findings
 from ocisidecar.wire import Key, objects
 
 _LAST_LINES = 10
@@ -54,6 +55,8 @@ class _Observations:
         errors: key of a failed resource → its state, and the service's error texts.
         last_lines: key of a failing container → its last log lines; None if OCI gives no log.
         forwarder_errors: cause, and key of a forwarder → errors in its own log that are not resolved.
+        prometheus_logs: key of a container with Prometheus → the lines of its log.
+        time: when it was read.
         creating_seconds: key of a resource that is being created → seconds since its creation began.
     """
 
@@ -61,6 +64,8 @@ class _Observations:
     errors: Mapping[Key, tuple[str, ...]]
     last_lines: Mapping[str, tuple[str, ...] | None]
     forwarder_errors: Mapping[tuple[str, str], tuple[str, ...]]
+    prometheus_logs: Mapping[str, tuple[str, ...]]
+    time: datetime
     creating_seconds: Mapping[Key, float]
 
 
@@ -81,6 +86,8 @@ def diagnose(
         errors=_read_errors(reader, inspection),
         last_lines=_read_last_lines(reader, inspection),
         forwarder_errors=_read_forwarder_errors(reader, inspection),
+        prometheus_logs=_read_prometheus_logs(reader, inspection),
+        time=now(reader.caller.clock),
         creating_seconds=_creating_seconds(reader, inspection),
     )
     return Diagnosis.of(reader.site.identity.name, (finding for rule in _RULES for finding in rule(observations)))
@@ -112,6 +119,13 @@ def _read_forwarder_errors(
     forwarders = [(cause, one) for cause, one in forwarders if cause]
     logs = reader.call_all([partial(lines_now, reader.caller, one) for _, one in forwarders])
     return {(cause, one.key): open_errors(lines) for (cause, one), lines in zip(forwarders, logs, strict=True)}
+
+
+def _read_prometheus_logs(reader: DeploymentReader, inspection: Inspection) -> dict[str, tuple[str, ...]]:
+    servers = [one.prometheus for one in inspection.instances if one.is_active]
+    running = [one for one in servers if one is not None and one.is_running]
+    logs = reader.call_all([partial(lines_now, reader.caller, one) for one in running])
+    return {one.key: lines for one, lines in zip(running, logs, strict=True)}
 
 
 def _held_back_by(container: Container) -> str:
@@ -207,6 +221,10 @@ def _nobody_notified(observations: _Observations) -> Iterator[Finding]:
             yield Finding(cause="nobody-notified", key=str(live.key), evidence=(reason,))
 
 
+def _writes_not_taken(observations: _Observations) -> Iterator[Finding]:
+    yield from remote_write_findings(observations.prometheus_logs, observations.time)
+
+
 def _agents_missing(observations: _Observations) -> Iterator[Finding]:
     yield from agent_findings(observations.inspection)
 
@@ -218,6 +236,7 @@ _RULES: tuple[Callable[[_Observations], Iterator[Finding]], ...] = (
     _missing_rights,
     _failing_containers,
     _forwarder_failures,
+    _writes_not_taken,
     _stopped,
     _stuck,
     _logs_disabled,

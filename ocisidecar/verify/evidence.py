@@ -8,9 +8,13 @@ from datetime import datetime
 from attrs import field, frozen
 
 from ocisidecar.observe.http_get import Response
+from ocisidecar.observe.instances import Container
 from ocisidecar.observe.log_search import Arrival, LogEntry
 from ocisidecar.observe.metrics import MetricRow
 from ocisidecar.observe.polling import PollResult
+from ocisidecar.verify.readings import Readings
+
+_NOT_ASKED = "nothing was asked"
 
 
 @frozen(kw_only=True)
@@ -88,18 +92,31 @@ class InstanceEvidence:
     Attributes:
         app: the app's responses.
         forwarded: the newest entries that its log forwarder sent; None without a log forwarder.
-        forwarder_errors: errors in its log forwarder's own log that are not resolved.
+        log_errors: name of a forwarder → errors in its own log that are not resolved.
         nonce_line: the app's log line about the request with the nonce; None if none arrived.
         targets: what its Prometheus reports.
-        samples: what its management agent sent lately of `up` and `scrape_duration_seconds`; None without an agent.
+        samples: what its management agent and its metrics forwarder sent lately of `up` and
+            `scrape_duration_seconds`; None where nothing sends them.
+        readings: what its programs say of their own work.
+        sent: name of a management agent or metrics forwarder → what it sent lately, of a few metrics.
     """
 
     app: AppProbe
     forwarded: PollResult[tuple[LogEntry, ...]] | None = None
-    forwarder_errors: tuple[str, ...] = ()
+    log_errors: Mapping[str, tuple[str, ...]] = field(factory=dict)
     nonce_line: Arrival | None = None
     targets: PrometheusTargets = field(factory=PrometheusTargets)
     samples: PollResult[tuple[MetricRow, ...]] | None = None
+    sent: Mapping[str, PollResult[tuple[MetricRow, ...]]] = field(factory=dict)
+    readings: Readings = field(factory=lambda: Readings(reason=_NOT_ASKED))
+
+    def log_says(self, forwarder: Container, event: str = "") -> str:
+        """Return what a forwarder's own log says is wrong, as the end of a sentence; empty if nothing is.
+
+        Only errors that begin with `event`.
+        """
+        errors = [one for one in self.log_errors.get(forwarder.name, ()) if one.startswith(event)]
+        return f"; its log says: {'; '.join(errors)}" if errors else ""
 
 
 @frozen(kw_only=True)

@@ -121,6 +121,20 @@ CAUSES: Mapping[str, Cause] = {
             "retries by itself."
         ),
     ),
+    "remote-write-refused": Cause(
+        title="Another system refuses the samples that Prometheus writes to it",
+        remedy=(
+            "Check the RemoteWrite against the evidence: its URL, and its user and password or token; 400 and 415 "
+            "are for another format. What is refused is lost."
+        ),
+    ),
+    "remote-write-failing": Cause(
+        title="Another system does not take the samples that Prometheus writes to it",
+        remedy=(
+            "Check that it runs, and that the egress of the deployment and the subnet let the instance reach it. "
+            "Prometheus repeats what waits for about two hours."
+        ),
+    ),
     "stuck": Cause(
         title="A change takes far longer than usual",
         remedy="Check its work request in the console; apply again to continue waiting.",

@@ -93,6 +93,15 @@ def prometheus_url(
     return ("", access.reason) if access.reason else (base, "")
 
 
+def instance_url(
+    instance: Instance, port: int, resolve_url: UrlResolver, open_ports: Collection[int]
+) -> tuple[str, str]:
+    """Return the base URL of a port of this instance and no other, or an empty text and the reason."""
+    base, reason = _base_url(instance, port, resolve_url, open_ports)
+    caveat = _caveat(instance, base) if base else ""
+    return ("", f"{caveat}; {_TRY_INSIDE}") if caveat else (base, reason)
+
+
 def open_ports(inspection: Inspection, spec: DeploymentSpec | None) -> Mapping[str, frozenset[int]]:
     """Return for each instance, by name, the TCP ports that the network lets others reach.
 

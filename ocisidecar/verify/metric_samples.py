@@ -12,6 +12,8 @@ _UP = "up"
 _DURATION = "scrape_duration_seconds"
 SAMPLES = (_UP, _DURATION)
 """Metrics that Prometheus records of each scrape."""
+WRITTEN = "app_metrics_updated_timestamp_seconds"
+"""When an app last wrote its metrics to a file, which its image serves: our `app-with-metrics` has it."""
 CPU_PERCENT = "CpuUtilization"
 MEMORY_PERCENT = "MemoryUtilization"
 STORAGE_BYTES = "EphemeralStorageUsed"

@@ -20,8 +20,11 @@ from ocisidecar.spec.volume import StoredContent
 from ocisidecar.spec.web_config import Protection, protection_of, reader_of
 from ocisidecar.wire import Key, Ref
 
-_NO_SPEC = "its Prometheus is protected: give the spec, which names a user for Grafana and the certificate"
-_NO_USER = "its Prometheus asks for a password, and no container has a user of it: give Grafana prometheus_user"
+_NO_SPEC = "its Prometheus is protected: give the spec, which names a user and the certificate"
+_NO_USER = (
+    "its Prometheus asks for a password, and no container has a user of it: give Prometheus reader_user and "
+    "reader_password, or Grafana prometheus_user"
+)
 _NOT_IN_SPEC = "its Prometheus is protected by a configuration that is not in the spec"
 _END = "-----END CERTIFICATE-----"
 

@@ -125,7 +125,7 @@ def _why_not(instance: Instance) -> str:
 
 def _answer(instance: Instance, base: str, query: _Query, access: PrometheusAccess) -> _Answer:
     response = fetch(base, query.path, headers=access.headers, tls=access.tls, timeout_seconds=_TIMEOUT_SECONDS)
-    body = _parsed(response)
+    body = parsed(response)
     if response.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY} and text(body, "error"):
         raise SpecError([SpecProblem("query", f"Prometheus refuses it: {text(body, 'error')}")])
     if text(body, "status") != "success":
@@ -134,12 +134,18 @@ def _answer(instance: Instance, base: str, query: _Query, access: PrometheusAcce
             instance=instance.name,
             reason=detail or f"it answered with status {response.status} and no result, or with more than 4 MB",
         )
+    return _Answer(instance=instance.name, rows=matrix_rows(instance, body))
+
+
+def matrix_rows(instance: Instance, body: Mapping[str, Json]) -> tuple[MetricRow, ...]:
+    """Return the numbers in an answer of Prometheus with ranges of values."""
     data = body.get("data")
     series = objects(data.get("result")) if isinstance(data, Mapping) else []
-    return _Answer(instance=instance.name, rows=tuple(row for one in series for row in _rows(instance, one)))
+    return tuple(row for one in series for row in _rows(instance, one))
 
 
-def _parsed(response: Response) -> Mapping[str, Json]:
+def parsed(response: Response) -> Mapping[str, Json]:
+    """Return the object that a response holds; empty if it holds none."""
     try:
         body = json.loads(response.body)
     except ValueError:

@@ -14,10 +14,10 @@ from attrs import evolve, frozen
 
 from ocisidecar.observe.container_logs import lines_now
 from ocisidecar.observe.forwarder_log import open_errors
-from ocisidecar.observe.instances import Instance
+from ocisidecar.observe.instances import Container, Instance
 from ocisidecar.observe.log_search import Arrival, LogEntry
 from ocisidecar.observe.metrics import MetricRow
-from ocisidecar.observe.polling import Poll, PollResult, merge, poll_all
+from ocisidecar.observe.polling import Poll, poll_all
 from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.spec import DeploymentSpec
 from ocisidecar.state.observed import Live
@@ -29,16 +29,21 @@ from ocisidecar.verify.log_probe import LogDestination, LogProbe, Markers, find_
 from ocisidecar.verify.metric_probe import (
     find_alarm_data,
     find_datapoint,
-    find_samples,
     find_usage,
     namespaces,
     send_datapoint,
 )
-from ocisidecar.verify.metric_samples import SAMPLES, samples_of, usage_of
+from ocisidecar.verify.metric_samples import usage_of
+from ocisidecar.verify.metric_senders import MetricSenders
 from ocisidecar.verify.prometheus_access import PrometheusAccess, access_to_prometheus
+from ocisidecar.verify.readings import Readings
+from ocisidecar.verify.readings_probe import read_readings
+from ocisidecar.verify.sender_checks import are_conclusive
 
 _APP_LINES_SECONDS = 30.0
 """How long to keep waiting for the app's own lines after the first line of any source: some apps write none."""
+_FIRST_READINGS_SECONDS = 90.0
+"""How long after a start a Prometheus has not yet read what everything beside it says of itself."""
 
 
 def collect_evidence(
@@ -94,14 +99,14 @@ class _Collector:
         """Run all polls until they are done or the time is up, and return their results."""
         apps = self._probe_apps()
         arrivals, datapoints = self._arrivals(apps), self._datapoints()
-        forwarded, targets = self._forwarded(), self._targets()
-        samples, usage = self._samples(), self._usage()
-        alarm_data = self._alarm_data()
-        groups = (arrivals, datapoints, forwarded, targets, samples, alarm_data)
+        accesses = self._accesses()
+        forwarded, targets, readings = self._forwarded(), self._targets(accesses), self._readings(accesses)
+        senders = MetricSenders.of(self.reader, self.instances)
+        usage, alarm_data = self._usage(), self._alarm_data()
+        groups = (arrivals, datapoints, forwarded, targets, readings, senders.samples, senders.sent, alarm_data)
         polls = [usage, *(poll for group in groups for poll in group.values())]
         poll_all(self.reader, polls, timeout_seconds=timeout_seconds)
-        errors = self._forwarder_errors()
-        all_samples = merge([poll.result for poll in samples.values()])
+        errors = self._log_errors()
         with_nonce = [arrival for poll in arrivals.values() for arrival in poll.result.value or ()]
         return Evidence(
             time=now(self.reader.caller.clock),
@@ -114,10 +119,12 @@ class _Collector:
                 one.name: InstanceEvidence(
                     app=apps[one.name],
                     forwarded=forwarded[one.name].result if one.name in forwarded else None,
-                    forwarder_errors=errors.get(one.name, ()),
+                    log_errors=errors.get(one.name, {}),
                     nonce_line=_nonce_line(self.markers.of(one.name), with_nonce),
                     targets=targets[one.name].result.value or PrometheusTargets(),
-                    samples=_only_of(one, all_samples) if one.metric_agent is not None else None,
+                    samples=senders.samples_of(one),
+                    sent=senders.sent_by(one),
+                    readings=readings[one.name].result.value or Readings(),
                 )
                 for one in self.instances
             },
@@ -179,38 +186,41 @@ class _Collector:
             if _sends_to(instance, log)
         }
 
-    def _forwarder_errors(self) -> dict[str, tuple[str, ...]]:
-        forwarders = [one.log_forwarder for one in self.instances if one.log_forwarder is not None]
+    def _log_errors(self) -> dict[str, dict[str, tuple[str, ...]]]:
+        """Return the errors in the forwarders' own logs: instance → forwarder → errors."""
+        forwarders = [one for instance in self.instances for one in instance.containers if _is_forwarder(one)]
         logs = self.reader.call_all([partial(lines_now, self.reader.caller, one) for one in forwarders])
-        return {one.instance: open_errors(lines) for one, lines in zip(forwarders, logs, strict=True)}
+        found: dict[str, dict[str, tuple[str, ...]]] = {}
+        for one, lines in zip(forwarders, logs, strict=True):
+            found.setdefault(one.instance, {})[one.name] = open_errors(lines)
+        return found
 
-    def _targets(self) -> dict[str, Poll[PrometheusTargets]]:
+    def _accesses(self) -> dict[str, PrometheusAccess]:
+        """Return how the Prometheus of each instance is read."""
+        access_of = partial(access_to_prometheus, self.reader.caller, self.spec)
+        return {
+            one.name: access_of(one.name) if _is_protected(one) else PrometheusAccess() for one in self.instances
+        }
+
+    def _targets(self, accesses: Mapping[str, PrometheusAccess]) -> dict[str, Poll[PrometheusTargets]]:
         def make_poll(instance: Instance) -> Poll[PrometheusTargets]:
-            access = access_of(instance.name) if _is_protected(instance) else PrometheusAccess()
-            ports = self.open_ports[instance.name]
+            access, ports = accesses[instance.name], self.open_ports[instance.name]
             probe = partial(probe_prometheus, instance, self.resolve_url, ports, access)
             return Poll(probe, lambda found, _: found.are_all_up or not found.reported_by)
 
-        access_of = partial(access_to_prometheus, self.reader.caller, self.spec)
         return {instance.name: make_poll(instance) for instance in self.instances}
 
-    def _samples(self) -> dict[tuple[str, str], Poll[tuple[MetricRow, ...]]]:
-        senders: dict[str, list[Instance]] = {}
-        for instance in self.instances:
-            if instance.metric_agent is not None:
-                namespace = instance.metric_agent.telemetry_role.metric_namespace
-                senders.setdefault(namespace, []).append(instance)
+    def _readings(self, accesses: Mapping[str, PrometheusAccess]) -> dict[str, Poll[Readings]]:
+        def make_poll(instance: Instance) -> Poll[Readings]:
+            access, ports = accesses[instance.name], self.open_ports[instance.name]
 
-        def is_done(rows: tuple[MetricRow, ...], _: float, *, namespace: str) -> bool:
-            return all(samples_of(rows, one) for one in senders[namespace])
+            def is_done(found: Readings, elapsed_seconds: float) -> bool:
+                is_over = elapsed_seconds >= _FIRST_READINGS_SECONDS
+                return is_over or bool(found.reason) or are_conclusive(found, instance)
 
-        return {
-            (namespace, metric): Poll(
-                partial(find_samples, self.reader, namespace, metric), partial(is_done, namespace=namespace)
-            )
-            for namespace in senders
-            for metric in SAMPLES
-        }
+            return Poll(partial(read_readings, instance, self.resolve_url, ports, access), is_done)
+
+        return {instance.name: make_poll(instance) for instance in self.instances}
 
     def _alarm_data(self) -> dict[str, Poll[tuple[MetricRow, ...]]]:
         def is_done(rows: tuple[MetricRow, ...], elapsed_seconds: float) -> bool:
@@ -236,8 +246,9 @@ def _sends_to(instance: Instance, log: LogDestination) -> bool:
     return container is not None and container.telemetry_role.log_id == log.id
 
 
-def _only_of(instance: Instance, samples: PollResult[tuple[MetricRow, ...]]) -> PollResult[tuple[MetricRow, ...]]:
-    return evolve(samples, value=samples_of(samples.value or (), instance))
+def _is_forwarder(container: Container) -> bool:
+    """Return whether a container is one of our forwarders, whose log has errors in a known form."""
+    return bool(container.telemetry_role.log_id) or container.telemetry_role.takes_writes
 
 
 def _is_protected(instance: Instance) -> bool:

@@ -16,7 +16,13 @@ from ocisidecar.observe.polling import PollResult
 from ocisidecar.resources.logging import SEARCH_SPAN
 from ocisidecar.spec.limits import EPHEMERAL_STORAGE_GBS
 from ocisidecar.verify.alarm_checks import alarm_data
-from ocisidecar.verify.context import CheckContext, checked, failure_status, skipped
+from ocisidecar.verify.context import (
+    CheckContext,
+    checked,
+    failure_status,
+    instances_with_evidence,
+    skipped,
+)
 from ocisidecar.verify.evidence import Evidence, InstanceEvidence, PrometheusTargets, TargetStatus
 from ocisidecar.verify.metric_samples import (
     CONTAINER_MEMORY_BYTES,
@@ -27,6 +33,7 @@ from ocisidecar.verify.metric_samples import (
     usage_of,
 )
 from ocisidecar.verify.report import Check, Status
+from ocisidecar.verify.sender_checks import metrics_queue, metrics_volume, remote_write
 
 _MAX_SCRAPE_SECONDS = 5.0
 _MAX_RESPONSE_SECONDS = 0.2
@@ -36,6 +43,10 @@ _LABELS = {CPU_PERCENT: "CPU", MEMORY_PERCENT: "memory"}
 _NO_FORWARDER = "no container sends log files: the sidecar log_forwarder does"
 _NOT_MEASURED = "OCI has no measurements yet: they appear a minute or two after the start"
 _NO_LOG = "the deployment has no log"
+_PUSH = (
+    "let the app push OTLP over HTTP, or add a Prometheus: OTEL_EXPORTER_OTLP_METRICS_ENDPOINT="
+    "http://127.0.0.1:9181/v1/metrics, OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=http/protobuf"
+)
 _NOT_SENT = "nothing was sent: the check is read-only"
 
 
@@ -53,7 +64,7 @@ def telemetry_checks(context: CheckContext) -> Iterator[Check]:
 
 def _shared_volumes(context: CheckContext, evidence: Evidence, name: str) -> Iterator[Check]:
     """The log forwarder sent a line that the app wrote to a shared volume."""
-    for instance, found in _running(context, evidence):
+    for instance, found in instances_with_evidence(context, evidence):
         container = instance.log_forwarder
         if container is None or found.forwarded is None:
             yield skipped(name, instance.key, _NO_FORWARDER)
@@ -77,7 +88,7 @@ def _shared_volumes(context: CheckContext, evidence: Evidence, name: str) -> Ite
 
 def _targets_up(context: CheckContext, evidence: Evidence, name: str) -> Iterator[Check]:
     """Prometheus reports every target as up."""
-    for instance, found in _running(context, evidence):
+    for instance, found in instances_with_evidence(context, evidence):
         targets = _targets(found)
         if targets.targets:
             down = [one for one in targets.targets if one.state != "up"]
@@ -99,7 +110,7 @@ def _targets_up(context: CheckContext, evidence: Evidence, name: str) -> Iterato
 
 def _scrape_latency(context: CheckContext, evidence: Evidence, name: str) -> Iterator[Check]:
     """Every scrape takes less than 5 s."""
-    for instance, found in _running(context, evidence):
+    for instance, found in instances_with_evidence(context, evidence):
         targets = _targets(found)
         timed = [(one.scrape_seconds, one) for one in targets.targets if one.scrape_seconds is not None]
         if not timed:
@@ -120,7 +131,7 @@ def _app_answers(context: CheckContext, evidence: Evidence, name: str) -> Iterat
 
     A slow answer only warns, because the time includes the network between here and the instance.
     """
-    for instance, found in _running(context, evidence):
+    for instance, found in instances_with_evidence(context, evidence):
         key, app = instance.containers[0].key if instance.containers else instance.key, found.app
         if not app.responses:
             yield skipped(name, key, app.skip_reason)
@@ -138,7 +149,7 @@ def _app_answers(context: CheckContext, evidence: Evidence, name: str) -> Iterat
 
 def _usage(context: CheckContext, evidence: Evidence, name: str) -> Iterator[Check]:
     """No instance and no container uses 90 % or more of a limit, as measured by OCI."""
-    for instance, _ in _running(context, evidence):
+    for instance, _ in instances_with_evidence(context, evidence):
         shares = list(_shares(instance, usage_of(evidence.usage.value or (), instance)))
         if shares:
             fullest = max(share for share, _ in shares)
@@ -185,7 +196,7 @@ def _log_lines(context: CheckContext, evidence: Evidence, name: str) -> Iterator
             yield checked(name, key, Status.FAILED, detail)
     if not evidence.arrivals:
         yield skipped(name, _deployment_name(context), _NO_LOG if evidence.marker else _NOT_SENT)
-    for instance, found in _running(context, evidence):
+    for instance, found in instances_with_evidence(context, evidence):
         container = instance.log_forwarder
         if container is not None and found.forwarded is not None:
             yield _forwarded(context, evidence, name, container, found)
@@ -196,7 +207,7 @@ def _forwarded(
 ) -> Check:
     entries = found.forwarded or PollResult()
     newest = next(iter(entries.value or ()), None)
-    errors = f"; its log says: {'; '.join(found.forwarder_errors)}" if found.forwarder_errors else ""
+    errors = found.log_says(container)
     if entries.error:
         return skipped(name, container.key, f"the log cannot be searched: {entries.error}{errors}")
     if newest is not None:
@@ -214,7 +225,7 @@ def _forwarded(
 
 
 def _metrics(context: CheckContext, evidence: Evidence, name: str) -> Iterator[Check]:
-    """A datapoint sent to each namespace is found, and every management agent has sent samples lately."""
+    """A datapoint sent to each namespace is found, and every agent and forwarder has sent metrics lately."""
     for namespace, result in evidence.datapoints.items():
         key = f"{_deployment_name(context)}/{namespace}"
         if result.error:
@@ -231,24 +242,30 @@ def _metrics(context: CheckContext, evidence: Evidence, name: str) -> Iterator[C
             yield checked(name, key, Status.FAILED, detail)
     if not evidence.datapoints:
         yield skipped(name, _deployment_name(context), _NOT_SENT)
-    for instance, found in _running(context, evidence):
-        container = instance.metric_agent
-        if container is not None and found.samples is not None:
-            yield _sampled(context, name, container, found.samples)
+    for instance, found in instances_with_evidence(context, evidence):
+        for container in instance.metric_senders:
+            if container.name in found.sent:
+                yield _sent(context, name, instance, container, found)
 
 
-def _sampled(
-    context: CheckContext, name: str, container: Container, result: PollResult[tuple[MetricRow, ...]]
+def _sent(
+    context: CheckContext, name: str, instance: Instance, container: Container, found: InstanceEvidence
 ) -> Check:
+    result, errors = found.sent[container.name], found.log_says(container)
     newest = max((row.time for row in result.value or ()), default=None)
     if newest is not None:
         metrics = ", ".join(sorted({row.name for row in result.value or ()}))
         detail = f"{metrics} in {container.telemetry_role.metric_namespace}, newest of {newest:%H:%M} UTC"
         return checked(name, container.key, Status.PASSED, detail)
     if result.error:
-        return skipped(name, container.key, f"metrics cannot be read: {result.error}")
-    detail = f"no samples arrived in {container.telemetry_role.metric_namespace}: see its log"
-    return checked(name, container.key, failure_status(context, container), detail)
+        return skipped(name, container.key, f"metrics cannot be read: {result.error}{errors}")
+    return Check(
+        name=name,
+        key=container.key,
+        status=failure_status(context, container),
+        detail=f"no metrics arrived in {container.telemetry_role.metric_namespace}{errors or ': see its log'}",
+        remedy=_PUSH if container.telemetry_role.takes_writes and instance.prometheus is None else "",
+    )
 
 
 _CHECKS: Mapping[str, Callable[[CheckContext, Evidence, str], Iterator[Check]]] = {
@@ -259,15 +276,11 @@ _CHECKS: Mapping[str, Callable[[CheckContext, Evidence, str], Iterator[Check]]] 
     "usage-within-limits": _usage,
     "log-lines-arrive": _log_lines,
     "metrics-arrive": _metrics,
+    "metrics-queue": metrics_queue,
+    "remote-write": remote_write,
+    "metrics-volume": metrics_volume,
     "alarm-data": alarm_data,
 }
-
-
-def _running(context: CheckContext, evidence: Evidence) -> Iterator[tuple[Instance, InstanceEvidence]]:
-    """Yield each active instance with its evidence; the check `ready` covers the others."""
-    for instance in context.inspection.instances:
-        if instance.name in evidence.instances:
-            yield instance, evidence.instances[instance.name]
 
 
 def _targets(found: InstanceEvidence) -> PrometheusTargets:

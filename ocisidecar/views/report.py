@@ -94,6 +94,26 @@ TELEMETRY_WORDINGS: Final[Mapping[str, Wording]] = {
         passed="metrics arrived in OCI Monitoring in {count}",
         failed="metrics did not arrive in OCI Monitoring in {count}",
     ),
+    "metrics-queue": Wording(
+        topic="queues of metrics forwarders",
+        noun="metrics forwarder",
+        passed="{count} send{s} everything in time",
+        failed="{count} lose{s} metrics",
+        warned="{count} hold{s} metrics back",
+    ),
+    "remote-write": Wording(
+        topic="remote writes",
+        noun="Prometheus server",
+        passed="other systems take what {count} write{s} to them",
+        failed="other systems do not take what {count} write{s} to them",
+        warned="other systems take late, or not all of, what {count} write{s} to them",
+    ),
+    "metrics-volume": Wording(
+        topic="files of metrics on volumes",
+        noun="instance",
+        passed="the app writes its metrics to the volume in {count}",
+        failed="the app has not written its metrics to the volume in {count}",
+    ),
     "alarm-data": Wording(
         topic="data of alarms",
         noun="alarm",

@@ -94,6 +94,8 @@ def shop(engine: Engine, images: Mapping[str, str]):
                     certificate=identity.certificate,
                     private_key=SecretRef(provisioner.emulator.store_secret(identity.key.encode())),
                     users={"ops": HASH},
+                    reader_user="ops",
+                    reader_password=password,
                     scrape_interval_in_seconds=1,
                 )
             )
@@ -153,14 +155,14 @@ def test_the_password_is_in_no_variable(shop: Shop) -> None:
 
 
 def test_verify_reads_it(shop: Shop) -> None:
-    """`verify()` reads the targets as Grafana's user, and without the spec says what it lacks."""
+    """`verify()` reads the targets, Prometheus itself among them, and without the spec says what it lacks."""
 
     def targets(*spec: InstanceSpec):
         report = shop.deployment.verify(*spec, telemetry_timeout_seconds=60)
         return next(check for check in report.checks if check.name == "targets-up")
 
     checked = targets(shop.spec)
-    assert (checked.status, "node-exporter" in checked.detail) == (Status.PASSED, True), checked
+    assert (checked.status, "node-exporter, prometheus" in checked.detail) == (Status.PASSED, True), checked
     assert targets().status is Status.SKIPPED
 
 

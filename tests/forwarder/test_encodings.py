@@ -56,6 +56,19 @@ def test_a_mark_may_be_read_in_parts(simulation, logs, encoding, count):
     assert texts(simulation) == ["a\u0100", "b"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", *MARKS])
+def test_a_writer_may_pause_within_a_character(simulation, logs, encoding):
+    """The beginning of a character is not sent before its end, however long the writer pauses, up to a minute."""
+    with (logs / "app.log").open("wb", buffering=0) as file:
+        file.write(MARKS.get(encoding, b""))
+        for one in "1 a\u20ac\U0001f600b\n2 c\n".encode(encoding):
+            file.write(bytes([one]))
+            for _ in range(3):
+                simulation.wait(15)
+                simulation.step()
+    assert sorted("".join(texts(simulation))) == sorted("1 a\u20ac\U0001f600b2 c")
+
+
 @pytest.mark.parametrize("encoding", MARKS)
 def test_a_large_file_in_utf_16_is_read(simulation, logs, encoding):
     """Megabytes in UTF-16, with a character of four bytes at every boundary, arrive once."""

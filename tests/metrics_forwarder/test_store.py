@@ -30,7 +30,9 @@ def test_points_come_back_in_their_order(volume):
     assert [(one.stream, one.at_ms, one.value) for one in found] == [("a", 1, 0.5), ("b", 1, 1.5), ("a", 2, 2.5)]
     again.remove_points(found[:2])
     assert [one.at_ms for one in again.oldest_points(50, 100)] == [2]
-    assert again.queued_points == 1
+    assert (again.queued_points, again.oldest_point_ms) == (1, 2)
+    again.remove_points(again.oldest_points(50, 100))
+    assert (again.queued_points, again.oldest_point_ms) == (0, 0)
     again.close()
 
 

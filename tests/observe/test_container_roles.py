@@ -32,6 +32,33 @@ def test_the_management_agent():
     assert role(agent) == TelemetryRole(metric_namespace="shop")
 
 
+def test_the_metrics_forwarder():
+    """The metrics forwarder's role has where it sends, its limits and the port of its own metrics."""
+    assert role(SidecarSpec.metrics_forwarder()) == TelemetryRole(
+        metric_namespace="ocisidecar", takes_writes=True, max_streams=200, interval_seconds=60.0, status_port=9182
+    )
+    chosen = role(
+        SidecarSpec.metrics_forwarder(
+            metric_namespace="shop", resource_group="front", metrics=["up"], max_streams=7, interval_in_seconds=300
+        )
+    )
+    assert chosen == TelemetryRole(
+        metric_namespace="shop",
+        resource_group="front",
+        takes_writes=True,
+        has_own_selectors=True,
+        max_streams=7,
+        interval_seconds=300.0,
+        status_port=9182,
+    )
+
+
+def test_a_volume_for_metrics():
+    """The volume that a container mounts at /metrics is where its metrics are written."""
+    writer = SidecarSpec("writer", image_url="w:1", mounts={"/metrics": VolumeSpec.empty_dir("numbers")})
+    assert role(writer) == TelemetryRole(metrics_volume="numbers")
+
+
 def test_prometheus():
     """Prometheus is recognised by its storage flag, and its port is taken from the listen address."""
     assert role(SidecarSpec.prometheus()) == TelemetryRole(prometheus_port=9090)

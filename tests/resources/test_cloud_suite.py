@@ -29,11 +29,11 @@ def test_a_tenancy_keeps_the_contract():
         named = {"OCISIDECAR_CLOUD_COMPARTMENT_ID": emulator.compartment_id}
         code, output = run({**environment, **named})
         assert (code, emulator.live()) == (0, {}), output
-    assert "6 passed" in output
+    assert "7 passed" in output
 
 
 def test_without_a_tenancy_it_is_skipped_with_the_reason():
     """Without a compartment every test is skipped, and the reason names the variable."""
     code, output = run({})
-    assert (code, "6 skipped" in output) == (0, True), output
+    assert (code, "7 skipped" in output) == (0, True), output
     assert "OCISIDECAR_CLOUD_COMPARTMENT_ID names no compartment of a real tenancy" in output

@@ -270,10 +270,15 @@ def test_wrong_types_are_left_to_validation():
             (
                 "name: web\nimage_url: a:1\nenvironment_variables: {A: {ref: log}}\n"
                 "volumes: [{config_file: {name: c, "
-                "files: {x: {base64: '%'}, y: {secret: {id: z}}, z: {prometheus: {interval: 1}}}}}]"
+                "files: {w: {base64: '²'}, x: {base64: '%'}, "
+                "y: {secret: {id: z}}, z: {prometheus: {interval: 1}}}}}]"
             ),
             [
                 "environment_variables[\"A\"].ref: must be <kind>/<name> such as log/app, got 'log'",
+                (
+                    'volumes[0].config_file.files["w"].base64: is not valid base64: '
+                    "string argument should contain only ASCII characters"
+                ),
                 'volumes[0].config_file.files["x"].base64: is not valid base64: Only base64 data is allowed',
                 'volumes[0].config_file.files["y"].secret.id: unknown key; known are secret_id, version',
                 'volumes[0].config_file.files["y"].secret.secret_id: is missing',

@@ -126,6 +126,32 @@ def test_prometheus_takes_a_certificate_and_users():
     assert not any("cannot read its targets" in warning for warning in spec_warnings(spec))
 
 
+def test_prometheus_reads_itself_as_its_reader():
+    """A Prometheus with a reader scrapes itself as that user, over HTTPS where it has a certificate."""
+    words = {"users": {"ops": HASH}, "reader_user": "ops", "reader_password": KEY}
+    (target,) = SidecarSpec.prometheus(**words).scrape
+    assert (target.scheme, target.username, target.password) == ("http", "ops", KEY)
+    sidecar = SidecarSpec.prometheus(**words, certificate="-----BEGIN CERTIFICATE-----", private_key=KEY)
+    spec = DeploymentSpec("shop", [WEB.with_sidecar(sidecar)])
+    assert (sidecar.scrape[0].scheme, sidecar.scrape[0].skip_verification) == ("https", True)
+    assert validate(spec) == ()
+    assert not any("cannot read its targets" in warning for warning in spec_warnings(spec))
+    assert SidecarSpec.prometheus(certificate="-----BEGIN CERTIFICATE-----", private_key=KEY).scrape != ()
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ({"reader_user": "eve", "reader_password": KEY}, "reader_user must be one of users, got 'eve'"),
+        ({"reader_user": "ops"}, "reader_user and reader_password must be given together"),
+        ({"reader_password": KEY}, "reader_user and reader_password must be given together"),
+    ],
+)
+def test_a_reader_is_a_user_with_a_password(words, problem):
+    """A reader that is no user, and a user or a password alone, are refused."""
+    assert problem in " ".join(problems_of(WEB.with_sidecar(SidecarSpec.prometheus(users={"ops": HASH}, **words))))
+
+
 def test_grafana_reads_a_protected_prometheus():
     """The password is a mounted file and no variable; the user's name and the URL are variables."""
     sidecar = SidecarSpec.grafana(prometheus_url=HTTPS, prometheus_user="ops", prometheus_password=KEY, version="4")

@@ -163,3 +163,13 @@ def test_a_job_whose_sidecars_never_end(policy: str):
     )
     always = WEB.with_sidecar(SidecarSpec.node_exporter())
     assert spec_warnings(SHOP.with_instance(always)) == ()
+
+
+def test_two_senders_into_one_namespace():
+    """A management agent and a metrics forwarder are warned about in one namespace, and not in two."""
+    agent = SidecarSpec.management_agent(metric_namespace="shop")
+    both = WEB.with_sidecar(agent).with_sidecar(SidecarSpec.metrics_forwarder(metric_namespace="shop"))
+    (warning,) = [one for one in spec_warnings(DeploymentSpec("shop", [both])) if "twice" in one]
+    assert "management-agent and metrics-forwarder send to the metric namespace 'shop'" in warning
+    apart = WEB.with_sidecar(agent).with_sidecar(SidecarSpec.metrics_forwarder(metric_namespace="increments"))
+    assert not any("twice" in one for one in spec_warnings(DeploymentSpec("shop", [apart])))

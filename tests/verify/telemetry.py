@@ -28,7 +28,10 @@ JOBS = ("prometheus", "log-forwarder")
 
 
 class Endpoint(ThreadingHTTPServer):
-    """Answers for an instance: Prometheus at the paths of its API, the app at all others."""
+    """Answers for an instance: Prometheus at the paths of its API, a metrics forwarder at /metrics, else the app.
+
+    `readings` are what Prometheus answers to an instant query; see `series`.
+    """
 
     daemon_threads = True
 
@@ -39,6 +42,8 @@ class Endpoint(ThreadingHTTPServer):
         self.answer: object = None
         self.answer_status = 200
         self.queries: list[str] = []
+        self.readings: list[dict[str, object]] = []
+        self.own_metrics = ""
         self.asked: list[str] = []
         self.wrote: Callable[[str], object] = str
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -55,6 +60,13 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path.startswith("/api/v1/query_range"):
             self.server.queries.append(self.path)
             self._send(self.server.answer_status, json.dumps(self.server.answer).encode())
+            return
+        if self.path.startswith("/api/v1/query?"):
+            found = {"status": "success", "data": {"resultType": "matrix", "result": self.server.readings}}
+            self._send(200, json.dumps(found).encode())
+            return
+        if self.path == "/metrics":
+            self._send(200, self.server.own_metrics.encode())
             return
         is_prometheus = self.path.startswith("/api/v1/targets")
         if not is_prometheus:
@@ -81,6 +93,18 @@ def target(job: str, health: str = "up", seconds: float = 0.002, error: str = ""
         "lastScrapeDuration": seconds,
         "lastError": error,
     }
+
+
+def series(name: str, *values: float, begins_late: bool = False, **labels: str) -> dict[str, object]:
+    """Return the values of a series in the last five minutes as Prometheus answers with them, 10 s apart.
+
+    It begins with the window, or late in it.
+    """
+    end = 1_800_000_000
+    start = end - 10 * (len(values) - 1) if begins_late else end - 300
+    times = [start + number * (end - start) / max(1, len(values) - 1) for number in range(len(values))]
+    pairs = [[time, str(value)] for time, value in zip(times, values, strict=True)]
+    return {"metric": {"__name__": name, **labels}, "values": pairs}
 
 
 def found(report: Report, name: str, key: str) -> Check:

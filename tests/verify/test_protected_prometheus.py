@@ -142,7 +142,7 @@ def test_without_a_spec_nothing_is_read(look, server):
     """Without a spec, or with one without a reader, the reason says what is missing."""
     assert "give the spec" in targets(look(url=server.url)).reason
     alone = APP.with_sidecar(SidecarSpec.prometheus(users={"ops": HASH}))
-    assert "give Grafana prometheus_user" in targets(look(alone, url=server.url)).reason
+    assert "give Prometheus reader_user" in targets(look(alone, url=server.url)).reason
     assert not any(server.heard)
 
 
@@ -153,6 +153,21 @@ def test_a_secret_that_may_not_be_read_is_the_reason(look, server, spec):
     )
     check = targets(look(spec.with_sidecar(absent), url=server.url))
     assert (check.status, "cannot be read" in check.reason) == (Status.SKIPPED, True)
+
+
+class TestWithoutGrafana:
+    """A Prometheus whose one reader is itself."""
+
+    @pytest.fixture
+    def spec(self, secret):
+        return APP.with_sidecar(
+            SidecarSpec.prometheus(users={"ops": HASH}, reader_user="ops", reader_password=secret)
+        )
+
+    def test_it_is_read_as_it_reads_itself(self, look, server, spec):
+        """The targets are read as the user as whom it scrapes itself."""
+        assert targets(look(spec, url=server.url)).status is Status.PASSED
+        assert server.wanted in server.heard
 
 
 class TestWithCertificate:

@@ -121,7 +121,7 @@ def test_a_forwarder_with_errors(context, found, status):
     evidence = Evidence(
         time=datetime.fromisoformat(instance.time_created),
         marker="nonce0",
-        instances=of_instance(forwarder_errors=("push failed: status 404",), **found),
+        instances=of_instance(log_errors={"log-forwarder": ("push failed: status 404",)}, **found),
     )
     checks = telemetry_checks(evolve(context, evidence=evidence))
     (check,) = [one for one in checks if one.key.endswith("/log-forwarder")]

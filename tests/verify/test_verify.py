@@ -42,6 +42,9 @@ TELEMETRY = {
     "usage-within-limits",
     "log-lines-arrive",
     "metrics-arrive",
+    "metrics-queue",
+    "remote-write",
+    "metrics-volume",
     "alarm-data",
 }
 HELPER = "container-instance/web-0/helper"

@@ -13,6 +13,7 @@ _UNMARKED_BYTES: Final = 64
 """How many first bytes decide whether a file without a mark is UTF-16."""
 _MIN_UNMARKED_BYTES: Final = 4
 _TEXT: Final = frozenset([*range(0x20, 0x7F), *b"\t\r\n"])
+_LONGEST_CHARACTER_BYTES: Final = 4
 _HIGH_SURROGATES: Final = range(0xD8, 0xDC)
 """The more significant bytes of units that are the first half of a character."""
 
@@ -52,6 +53,15 @@ def end_of_last_line(block: bytes, encoding: str) -> int:
     while at % len(newline) and at >= 0:
         at = block.rfind(newline, 0, at + len(newline) - 1)
     return at + len(newline) if at >= 0 else 0
+
+
+def end_of_last_character(block: bytes, encoding: str) -> int:
+    """Return the offset after the last character of a block that is whole; what follows may begin another one."""
+    tail = block[max(0, len(block) - _LONGEST_CHARACTER_BYTES) & ~1 :]
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    decoder.decode(tail)
+    incomplete, _ = decoder.getstate()
+    return len(block) - len(incomplete)
 
 
 def split(block: bytes, encoding: str, rule: RecordRule, *, is_final: bool) -> Records:

@@ -22,6 +22,8 @@ READ_BYTES: Final = 2 * MAX_RECORD_BYTES + 64 * 1024
 FINGERPRINT_BYTES: Final = 1024
 CLOSE_AFTER_QUIET_SECONDS: Final = 5.0
 """How long a deleted file must not have grown before it is closed."""
+_CHARACTER_SECONDS: Final = 60.0
+"""How long a file must not have grown before the rest of its last character is not waited for any more."""
 
 
 class Truncated(Exception):
@@ -251,6 +253,7 @@ class Generation:
             self.last_growth_at, self._has_partial_record = now, False
         elif status.st_size == self.position:
             return None
+        self.last_growth_at = self.last_growth_at or now  # an earlier run may have seen it grow just before
         quiet = now - self.last_growth_at
         if self._has_partial_record and quiet < timeouts.record_seconds:
             return None
@@ -283,7 +286,7 @@ class Generation:
         Raises:
             Truncated: it was written again.
         """
-        size_and_mtime = (status.st_size, status.st_mtime_ns)
+        size_and_mtime = status.st_size, status.st_mtime_ns
         is_new = self._looked_at[1] == 0 or not status.st_size or status.st_size != self._looked_at[0]
         if is_new or self.has_zeros or _is_touched(status):
             self._suspicion = None
@@ -346,7 +349,7 @@ class Generation:
             return records
         end = 0
         if quiet >= timeouts.partial_seconds:
-            end = len(block)
+            end = len(block) if quiet >= _CHARACTER_SECONDS else encodings.end_of_last_character(block, encoding)
         elif quiet >= timeouts.record_seconds:
             end = encodings.end_of_last_line(block, encoding)
         if end:

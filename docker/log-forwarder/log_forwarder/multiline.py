@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
@@ -90,22 +91,22 @@ class TraceRule:
         complete = len(block) if is_final else block.rfind(b"\n") + 1
         parts: list[bytes] = []
         floor = at = 0
-        refused: int | None = None
+        refused: deque[int] = deque(maxlen=_LINES_AFTER)  # earlier ones cannot begin a trace any more
         while (sign := _next_sign(block, at, complete)) is not None:
             span = _trace_at(block, sign, floor, complete)
             if span is None:
-                refused = sign if refused is None else refused
+                refused.append(sign)
                 at = sign + 1
                 continue
             head, stop = span
-            if not is_final and refused is not None and _may_begin(block, refused, complete, min(head, refused)):
+            if not is_final and any(_may_begin(block, one, complete, min(head, one)) for one in refused):
                 break
             if not is_final and not _has_ended(block, head, stop, complete):
                 return b"".join((*parts, block[floor:])), head
             last = stop - 1 if block[stop - 1 : stop] == b"\n" else stop
             parts += [block[floor:head], block[head:last].replace(b"\n", INNER_NEWLINE), block[last:stop]]
             floor = at = stop
-            refused = None
+            refused.clear()
         end = complete if is_final else _undecided_from(block, floor, complete)
         return b"".join((*parts, block[floor:])) if parts else block, end
 

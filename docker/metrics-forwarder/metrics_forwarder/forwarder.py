@@ -182,6 +182,7 @@ class Forwarder:
         self._metrics.set("streams", self._aggregator.stream_count)
         self._metrics.set("series", len(self._aggregator.states))
         self._metrics.set("queued_points", self._store.queued_points)
+        self._metrics.set("oldest_queued_point_timestamp_seconds", self._store.oldest_point_ms / 1000)
         self._metrics.set("journal_bytes", self._store.journal_bytes)
 
 

@@ -30,6 +30,7 @@ _HELP: Final = {
     "streams": "Streams that are sent, of the budget.",
     "series": "Series that are known.",
     "queued_points": "Datapoints that OCI Monitoring has not accepted yet.",
+    "oldest_queued_point_timestamp_seconds": "Time of the oldest of these; 0 where none waits.",
     "journal_bytes": "Bytes of requests that are stored and not worked off.",
     "calls_per_second": "The rate at which calls are made at most.",
     "last_acknowledgement_timestamp_seconds": "When OCI Monitoring last accepted a call.",

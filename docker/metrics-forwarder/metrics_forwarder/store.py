@@ -159,6 +159,12 @@ class Store:
             found.append(point)
         return found
 
+    @property
+    def oldest_point_ms(self) -> int:
+        """The time of the datapoint that has waited longest; 0 where none waits."""
+        row = self._database.execute("SELECT at_ms FROM points ORDER BY id LIMIT 1").fetchone()
+        return int(row[0]) if row else 0
+
     def remove_points(self, points: Collection[QueuedPoint]) -> None:
         """Remove datapoints that OCI has accepted or refused; StoreError when that fails."""
         with self._transaction() as database:

@@ -21,6 +21,14 @@ _UNNOTICED = (
     "holds what looks like a secret, which enters no hash in a tag, so that a changed one alone goes unnoticed: "
     "take it from a vault secret, or set secret_version and change that with it"
 )
+_UNREAD = (
+    "asks for a password, and no container has a user of it, so verify() cannot read its targets: give it "
+    "reader_user and reader_password"
+)
+_TWICE = (
+    "{} send to the metric namespace {!r}, where every metric is then twice, as it stands and as what was added: "
+    "give one of them another metric_namespace"
+)
 _ALL_LOG_GROUPS = (
     "an existing log does not show its group, so the right to push lines covers all log groups of the compartment: "
     "give log_group_id instead of log_id"
@@ -67,6 +75,7 @@ def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[st
     yield from _of_existing_network(instance, spec.effective_network)
     yield from _hidden_changes(instance)
     yield from _of_protected(instance)
+    yield from _of_metric_senders(instance)
     yield from _of_shared_namespace(instance, spec.effective_access)
     if spec.effective_logging.log_id is not None and any(_pushes(one) for one in instance.containers):
         yield "statements", _ALL_LOG_GROUPS
@@ -104,8 +113,18 @@ def _of_jobs(instance: InstanceSpec) -> Iterator[tuple[str, str]]:
 def _of_protected(instance: InstanceSpec) -> Iterator[tuple[str, str]]:
     protection = protection_of(instance)
     if protection is not None and (protection.users or not protection.is_known) and reader_of(instance) is None:
-        path = f'sidecars["{protection.container}"]'
-        yield path, "asks for a password, and no container has a user of it, so verify() cannot read its targets"
+        yield f'sidecars["{protection.container}"]', _UNREAD
+
+
+def _of_metric_senders(instance: InstanceSpec) -> Iterator[tuple[str, str]]:
+    senders: dict[str, list[str]] = {}
+    for container in instance.containers:
+        namespace = container.environment_variables.get(METRIC_NAMESPACE_VARIABLE)
+        if isinstance(namespace, str):
+            senders.setdefault(namespace, []).append(container.name)
+    for namespace, names in senders.items():
+        if len(names) > 1:
+            yield "sidecars", _TWICE.format(" and ".join(names), namespace)
 
 
 def _of_existing_network(instance: InstanceSpec, network: NetworkSpec) -> Iterator[tuple[str, str]]:

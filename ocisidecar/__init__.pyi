@@ -1,6 +1,11 @@
 # The public names, each on one line: type checkers read them, and so does __init__.py at run time.
 
 from ocisidecar.cancel import Cancel as Cancel
+from ocisidecar.cost.cost import Cost as Cost
+from ocisidecar.cost.cost import CostHint as CostHint
+from ocisidecar.cost.cost import CostRow as CostRow
+from ocisidecar.cost.cost import UsageCost as UsageCost
+from ocisidecar.cost.prices import PriceTable as PriceTable
 from ocisidecar.deployment import Deployment as Deployment
 from ocisidecar.errors import AmbiguousResource as AmbiguousResource
 from ocisidecar.errors import ApplyFailed as ApplyFailed

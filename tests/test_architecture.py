@@ -34,7 +34,8 @@ MAY_IMPORT = {
     "state": "spec wire",
     "resources": "client errors spec state timestamps wire",
     "observe": "client clock credentials errors resources spec state timestamps wire",
-    "plan": "cancel client errors observe resources spec state wire",
+    "cost": "errors spec wire",
+    "plan": "cancel client cost errors observe resources spec state wire",
     "verify": "client errors observe plan resources spec state timestamps wire",
     "preflight": "cancel client credentials engine errors observe plan resources spec state verify wire",
     "deployment": "cancel credentials errors events observe plan spec state timestamps verify tracebacks",
@@ -43,15 +44,15 @@ MAY_IMPORT = {
     "connection": "apply cancel client deployment emulator errors events observe plan run_errors state verify wire",
     "destruction": "apply cancel connection deployment errors events plan resources run_errors state",
     "construction": "apply client clock credentials emulator errors loopback",
-    "views": "clock deployment events observe plan resources state verify wire",
+    "views": "clock cost deployment events observe plan resources state verify wire",
     "provisioner": "apply cancel client clock connection construction deployment destruction emulator errors "
     "events observe plan preflight spec verify tracebacks",
     "settings": "clock credentials errors events provisioner spec text_files tracebacks",
     "images": "cancel client clock engine errors loopback provisioner spec wire tracebacks",
     "pod": "engine errors resources spec wire tracebacks",
     "pytest_plugin": "clock emulator provisioner",
-    "cli": "cancel clock construction deployment emulator engine errors images observe provisioner settings spec "
-    "verify views wire",
+    "cli": "cancel clock construction cost deployment emulator engine errors images observe plan provisioner "
+    "settings spec text_files verify views wire",
     "__main__": "cli",
 }
 """Package or top-level module → what it may import, at any place; each row uses only rows above it."""
@@ -60,6 +61,7 @@ _SHOWS_ITSELF = "`print()` and notebooks show a value by its view, which is load
 _CARRIES = "an error's attribute has this type; only type checkers need the name"
 EXCEPTIONS = {
     ("plan.plan", "views", "function"): _SHOWS_ITSELF,
+    ("cost.cost", "views", "function"): _SHOWS_ITSELF,
     ("verify.report", "views", "function"): _SHOWS_ITSELF,
     ("verify.findings", "views", "function"): _SHOWS_ITSELF,
     ("deployment", "views", "function"): _SHOWS_ITSELF,
@@ -71,7 +73,7 @@ EXCEPTIONS = {
 }
 """Permitted imports against the table: importer, imported, when → reason."""
 
-PURE = ("spec", "state", "plan", "wire", "events")
+PURE = ("spec", "state", "cost", "plan", "wire", "events")
 """Packages that compute with values only: they read and write nothing."""
 READS = "plan.planner"
 """The one module in a pure package that reads: it passes what `observe` returns to the others."""
@@ -115,7 +117,7 @@ ONE_HOME = {
     "yaml": {"spec.syntax"},
 }
 SHARED_WITH_THE_EMULATOR = {"clock", "engine", "engine.health", "engine.restarts", "engine.values"}
-LOADS_NOTHING = ("apply", "cli", "client", "observe", "plan", "resources", "state", "verify")
+LOADS_NOTHING = ("apply", "cli", "client", "cost", "observe", "plan", "resources", "state", "verify")
 WHEN = ("load", "function", "types")
 
 

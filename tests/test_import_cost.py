@@ -50,6 +50,15 @@ def test_public_names_load_nothing_heavy(code: str):
     assert loaded_by(code) & set(HEAVY) == set()
 
 
+def test_plans_load_no_prices_before_their_cost_is_asked_for():
+    """Planning, applying and the public names but those of costs load nothing of `ocisidecar.cost`."""
+    code = "import ocisidecar, sys\nocisidecar.Plan, ocisidecar.Provisioner\nimport ocisidecar.cli.main"
+    report = f"{code}\nprint(*(name for name in sys.modules if name.startswith('ocisidecar.')))"
+    loaded = loaded_by(report)
+    assert "ocisidecar.plan.plan" in loaded
+    assert not {name for name in loaded if name.startswith("ocisidecar.cost")}
+
+
 def test_the_pytest_plugin_loads_nothing_of_the_package():
     """A suite that does not use the fixtures loads nothing of the package but the plugin."""
     code = "import ocisidecar.pytest_plugin, sys; print(*(m for m in sys.modules if m.startswith('ocisidecar')))"

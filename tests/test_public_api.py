@@ -38,6 +38,7 @@ MADE_HERE = {"Container", "Deployment", "Instance", "Plan", "Pod", "Provisioner"
 """Classes whose objects users get from calls and do not construct."""
 INNER = {
     "ocisidecar.client.session.Session": "`Provisioner.session`, for calls of one's own",
+    "ocisidecar.cost.prices.*": "the parts of a `PriceTable`, with the tiers of their prices",
     "ocisidecar.emulator.*": "the keywords of a fault, and the declarations behind `Emulator.operations`",
     "ocisidecar.engine.*": "what an `Engine` works with, which users only pass on",
     "ocisidecar.observe.container_roles.*": "what a container does for telemetry",

@@ -49,9 +49,9 @@ def test_python_snippets_run_one_after_the_other(oci_provisioner, monkeypatch):
 def test_spec_file_commands_run_against_the_emulator(tmp_path):
     """The commands that need a deployment work as shown, by the installed program and with the spec shown."""
     (tmp_path / "web.yaml").write_text(blocks("yaml")[0])
-    shown = r"ocisidecar (plan|apply|verify|logs|metrics|destroy)"
+    shown = r"ocisidecar (plan|cost|apply|verify|logs|metrics|destroy)"
     lines = [line for line in commands() if re.match(shown, line)]
-    assert len(lines) == 6
+    assert len(lines) == 7
     with Emulator() as emulator:
         environment = os.environ | emulator.environment
         for line in lines:

@@ -92,6 +92,16 @@ def _plan(options: Options) -> int:
     return ExitCode.OK
 
 
+def _cost(options: Options) -> int:
+    from ocisidecar.cli.cost import prices_of, print_cost
+
+    prices = prices_of(options)
+    file = _DeploymentFile.read(options.spec, options)
+    with file.connect(options) as provisioner:
+        print_cost(provisioner.plan(file.spec), prices, options)
+    return ExitCode.OK
+
+
 def _apply(options: Options) -> int:
     from ocisidecar.views import findings_page, outputs_page, plan_page
 
@@ -278,6 +288,13 @@ def _doctor_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _cost_arguments(parser: argparse.ArgumentParser) -> None:
+    from ocisidecar.cli.cost import add_cost_arguments
+
+    _spec_arguments(parser)
+    add_cost_arguments(parser)
+
+
 def _apply_arguments(parser: argparse.ArgumentParser) -> None:
     _spec_arguments(parser)
     parser.add_argument("--expect", metavar="DIGEST", help="apply only if the plan has this digest")
@@ -348,6 +365,7 @@ _COMMANDS: Final = (
     ),
     _Command("doctor", "Check what an apply needs, without changing anything.", _doctor, _doctor_arguments),
     _Command("plan", "Show what apply would do.", _plan, _spec_arguments),
+    _Command("cost", "Show what a deployment costs, before and after an apply.", _cost, _cost_arguments),
     _Command("apply", "Create or update what a spec describes.", _apply, _apply_arguments),
     _Command("verify", "Check that a deployment works.", _verify, _verify_arguments),
     _Command(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from decimal import Decimal
 from enum import StrEnum
-from typing import NoReturn, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from attrs import asdict, field, frozen
 
@@ -14,6 +15,13 @@ from ocisidecar.state.desired import Desired
 from ocisidecar.state.identity import Identity, digest
 from ocisidecar.state.observed import Live, Phase, Snapshot
 from ocisidecar.wire import Key
+
+if TYPE_CHECKING:
+    from ocisidecar.cost.cost import Cost
+    from ocisidecar.cost.parts import Resource
+    from ocisidecar.cost.prices import PriceTable
+
+_RUNS = frozenset({Phase.READY, Phase.PENDING})
 
 
 class Action(StrEnum):
@@ -259,8 +267,24 @@ class Plan:
         text = json.dumps([self.identity.tag, self.is_destroy, rows], separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    def cost(self, *, prices: PriceTable | None = None, discount: Decimal | float | str = 0) -> Cost:
+        """Return what the deployment costs before and after the plan; makes no request.
+
+        Args:
+            prices: by default the list prices in USD that ship with the package.
+            discount: the share that is taken off every price, from 0 to less than 1.
+
+        Raises:
+            ConfigError: the discount is no such share.
+        """
+        from ocisidecar.cost.estimate import cost_of
+
+        resources = [_resource(step, self.desired.get(step.key)) for step in self.steps]
+        region = self.identity.region
+        return cost_of(resources, deployment=self.name, region=region, prices=prices, discount=discount)
+
     def to_dict(self) -> dict[str, object]:
-        """Return the plan as plain data: identity, digest, warnings, steps with their reasons, and operations."""
+        """Return the plan as plain data: identity, digest, warnings, cost, steps with reasons, and operations."""
         return {
             "deployment": self.name,
             "region": self.identity.region,
@@ -269,6 +293,7 @@ class Plan:
             "digest": self.digest,
             "counts": self.counts,
             "warnings": list(self.warnings),
+            "cost": self.cost().to_dict(),
             "steps": [_step_dict(step) for step in self.steps],
             "operations": [_operation_dict(operation) for operation in self.operations],
         }
@@ -286,6 +311,22 @@ class Plan:
         from ocisidecar.views import plan_html
 
         return plan_html(self)
+
+
+def _resource(step: Step, want: Desired | None) -> Resource:
+    """Return what a step's resource is before and after it; what is stopped costs nothing and counts as absent."""
+    from ocisidecar.cost.parts import Resource
+
+    live = step.live
+    runs = live is not None and (live.phase in _RUNS or step.action in {Action.START, Action.RESTART})
+    is_kept = step.action not in {Action.DELETE, Action.STOP} and (live is None or runs)
+    return Resource(
+        key=step.key,
+        before=tuple(one.body for one in (*step.old, *([live] if live else [])) if one.phase in _RUNS),
+        wanted=want.body if want is not None and is_kept else None,
+        stays=live.body if live is not None and is_kept else None,
+        elsewhere=tuple(map(want.body_on, want.fields_on)) if want is not None and live is None else (),
+    )
 
 
 def _step_dict(step: Step) -> dict[str, object]:

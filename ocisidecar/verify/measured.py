@@ -158,10 +158,6 @@ def _without_data(alarm: Live, measured: Measured) -> Iterator[Finding]:
     yield Finding(cause="alarm-without-data", key=str(alarm.key), evidence=(evidence,))
 
 
-def _namespaces(instance: Instance) -> set[str]:
-    return {one.telemetry_role.metric_namespace for one in instance.containers} - {""}
-
-
 def _read_up(reader: DeploymentReader, destination: MetricDestination, time: datetime) -> tuple[MetricRow, ...]:
     return read_metrics(
         reader,

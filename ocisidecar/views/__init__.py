@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ocisidecar.views.cost import cost_page
 from ocisidecar.views.deployment import deployment_page, outputs_page, status_page
 from ocisidecar.views.findings import findings_page
 from ocisidecar.views.metrics import metric_names_page, metrics_page
@@ -14,6 +15,7 @@ from ocisidecar.views.report import report_page
 from ocisidecar.views.terminal import as_text, show
 
 if TYPE_CHECKING:
+    from ocisidecar.cost.cost import Cost
     from ocisidecar.deployment import Deployment
     from ocisidecar.observe.metrics import MetricNames, Metrics
     from ocisidecar.plan.plan import Plan
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from ocisidecar.verify.report import Preflight, Report
 
 __all__ = [
+    "cost_html",
+    "cost_page",
+    "cost_text",
     "deployment_html",
     "deployment_page",
     "deployment_text",
@@ -56,6 +61,16 @@ def plan_text(plan: Plan) -> str:
 def plan_html(plan: Plan) -> str:
     """Return a plan as HTML."""
     return as_html(plan_page(plan))
+
+
+def cost_text(cost: Cost) -> str:
+    """Return a cost as plain text."""
+    return as_text(cost_page(cost))
+
+
+def cost_html(cost: Cost) -> str:
+    """Return a cost as HTML."""
+    return as_html(cost_page(cost))
 
 
 def deployment_text(deployment: Deployment) -> str:

@@ -41,6 +41,8 @@ def _parts(page: Page) -> Iterator[str]:
         yield f"<p><b>{_safe(copyable.heading)}</b></p><pre>{lines}</pre>"
     for note in page.notes:
         yield f'<p style="color:{_COLOURS[Tone.CHANGE]}">! {_safe(note)}</p>'
+    for remark in page.remarks:
+        yield f"<p>{_safe(remark)}</p>"
     if page.summary:
         yield f'<p style="color:{_COLOURS[page.tone]}">{_safe(page.summary)}</p>'
 

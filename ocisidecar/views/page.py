@@ -74,6 +74,7 @@ class Page:
         sections: in the order in which they are shown.
         copyable: lines to be copied, shown after the sections.
         notes: warnings, shown after those.
+        remarks: plain lines above the summary.
         summary: the last line, and its tone.
     """
 
@@ -81,6 +82,7 @@ class Page:
     sections: tuple[Section, ...] = ()
     copyable: tuple[Copyable, ...] = ()
     notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     summary: str = ""
     tone: Tone = Tone.PLAIN
 

@@ -12,6 +12,7 @@ from ocisidecar.plan.plan import Action, Change, Plan, Step
 from ocisidecar.resources.capabilities import Startable
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.desired import Desired
+from ocisidecar.views.cost import cost_line, money, prices_of
 from ocisidecar.views.page import Detail, Page, Row, Section, Tone, count_of, purpose_of, sections_by_kind
 from ocisidecar.wire import Key
 
@@ -58,6 +59,7 @@ def plan_page(plan: Plan) -> Page:
         else f"Plan for {plan.name} in {region}",
         sections=_sections(shown, plan),
         notes=plan.warnings,
+        remarks=tuple(_cost(plan)),
         summary=f"{plan.name}: {_counts(plan)}.  Digest {plan.digest}.",
         tone=Tone.CHANGE,
     )
@@ -72,7 +74,16 @@ def _nothing_to_do(plan: Plan) -> str:
     if plan.is_destroy:
         kept = len(plan.steps)
         return f"{plan.name}: nothing to delete, {kept} kept." if kept else f"{plan.name} does not exist."
-    return f"No changes; {plan.name} is up to date ({count_of(len(plan.steps), 'resource')})."
+    cost = plan.cost()
+    price = f", {money(cost.currency, cost.per_month)} a month" if cost.rows and cost.is_complete else ""
+    return f"No changes; {plan.name} is up to date ({count_of(len(plan.steps), 'resource')}{price})."
+
+
+def _cost(plan: Plan) -> Iterator[str]:
+    """Yield what the deployment costs, if anything of it costs by the hour."""
+    cost = plan.cost()
+    if cost.rows:
+        yield f"Cost: {cost_line(cost)}; by {prices_of(cost)}, and use without a budget comes on top."
 
 
 def _counts(plan: Plan) -> str:

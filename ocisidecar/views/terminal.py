@@ -90,9 +90,11 @@ def _parts(page: Page, blocks: str) -> Iterator[RenderableType]:
     if page.notes:
         yield Text()
         yield from (_note(note) for note in page.notes)
-    if page.summary:
+    if page.remarks or page.summary:
         if page.sections or page.notes or page.copyable:
             yield Text()
+        yield from (Text(printable(remark)) for remark in page.remarks)
+    if page.summary:
         yield Text(printable(page.summary), style=_STYLES[page.tone])
 
 

@@ -108,7 +108,7 @@ class TestCommands:
         code, out, err = run("apply", spec)
         assert (code, "web-0  http" in out or "private_ip" in out, "Console: https://" in out) == (0, True, True)
         assert "✓ container-instance/web-0 created" in err
-        assert run("plan", spec)[:2] == (0, "No changes; web is up to date (10 resources).\n")
+        assert run("plan", spec)[:2] == (0, "No changes; web is up to date (10 resources, USD 23.06 a month).\n")
         code, out, _ = run("verify", spec)
         assert (code, "All checks of web that could run passed" in out) == (0, True)
         code, out, _ = run("status", "web")
@@ -491,7 +491,7 @@ class TestArguments:
 
     @pytest.mark.parametrize(
         "command",
-        ["doctor", "plan", "apply", "verify", "diagnose", "status", "output", "logs", "metrics", "destroy"],
+        ["doctor", "plan", "cost", "apply", "verify", "diagnose", "status", "output", "logs", "metrics", "destroy"],
     )
     def test_help(self, capsys, command):
         """The help of each command that talks to OCI lists the connection options and the exit codes."""

@@ -82,7 +82,7 @@ class TestCommands:
         assert (code, "ACTIVE at 10.0.0.2" in out) == (0, True)
         code, out, _ = deploy("logs", "--container", "prometheus", "--json")
         assert {json.loads(line)["container"] for line in out.splitlines()} == {"prometheus"}
-        assert deploy("plan")[1] == "No changes; web is up to date (12 resources).\n"
+        assert deploy("plan")[1] == "No changes; web is up to date (12 resources, USD 36.46 a month).\n"
         assert deploy("deploy")[0] == 0, "nothing to change, nothing to ask"
         code, out, _ = deploy("destroy", "--yes", "--purge")
         assert (code, emulator.live()) == (0, {})

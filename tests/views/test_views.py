@@ -159,7 +159,10 @@ class TestPlan:
 
     def test_nothing_to_do_is_one_line(self):
         """A plan without changes is one line that says so."""
-        assert str(plan_for(WEB, as_applied(plan_for(WEB)))) == "No changes; web is up to date (12 resources)."
+        assert (
+            str(plan_for(WEB, as_applied(plan_for(WEB))))
+            == "No changes; web is up to date (12 resources, USD 23.06 a month)."
+        )
 
     def test_nothing_to_remove_is_one_line(self):
         """A plan to destroy what does not exist is one line that says so."""

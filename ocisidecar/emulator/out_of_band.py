@@ -68,13 +68,17 @@ class OutOfBand:
         with cloud.lock:
             return confirmation_token(cloud, subscription_id)
 
-    def deliver(self) -> None:
+    def deliver(self, *, slack_seconds: float | None = None) -> None:
         """Evaluate all alarms, and send what is due to endpoints on the loopback interface; waits for answers.
 
         On a clock that runs by itself this also happens without a call, every ten seconds of it, as soon as a
         topic has such an endpoint.
+
+        Args:
+            slack_seconds: how long after its end a minute is judged (>= 0), for those who cannot wait for the
+                alarms' own slack periods of three minutes and more; what is posted later is not judged any more.
         """
-        self._courier.deliver()
+        self._courier.deliver(slack_seconds)
 
     @property
     def notifications(self) -> tuple[Notification, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import frozen
@@ -28,7 +28,7 @@ _ATTEMPTS = 200
 _SHOWN = timedelta(minutes=3)
 _ARRIVING = (
     "Prometheus scrapes every 5 s; metrics-forwarder sends what METRICS selects to OCI Monitoring. Container "
-    "Instances itself measures CPU and memory."
+    "Instances itself measures CPU and memory once a minute."
 )
 _POSTED = (
     "Simulated containers measure nothing, so the demo posts the metric `up` in place of Prometheus and "
@@ -70,19 +70,24 @@ class AlarmSteps:
 
         print_text(self.console, _ARRIVING if self.is_real else _POSTED)
         self._wait_until(have_arrived, "the metrics did not arrive in OCI Monitoring")
+        if self.is_real:
+            created = datetime.fromisoformat(self.deployment.instances[0].time_created)
+            seconds = self.clock.time() - created.timestamp()
+            print_text(self.console, f"All of METRICS are there {seconds:.0f} s after the instance was created.")
         names = self.deployment.metrics(namespace=None if self.is_real else METRIC_NAMESPACE)
         print_text(self.console, "")
         show(metric_names_page(names), self.console)
 
     def alarm_fires(self) -> None:
         """Break something, until the endpoint has received the alarm's notification, and show that."""
+        self._wait_until(self._are_all_up, "a container that Prometheus scrapes is down")
         print_text(self.console, _HANGS if self.is_real else _IS_DOWN)
-        began = self.clock.time()
+        began, before = self.clock.time(), len(self.endpoint.messages)
         self.outage.begin()
         try:
             self._wait_until(self._is_down_stored, "Prometheus does not miss the container that hangs")
             self._print_progress(began, f"OCI Monitoring has up = 0 of {TARGET_THAT_IS_DOWN}")
-            fired = self._wait_until(lambda: self._received("OK_TO_FIRING"), "no alarm fired")
+            fired = self._wait_until(lambda: self._received("OK_TO_FIRING", before), "no alarm fired")
         finally:
             self.outage.end()
         self._print_progress(began, f"the alarm {fired['title']} fires, and the endpoint knows it")
@@ -101,12 +106,17 @@ class AlarmSteps:
             ended = self._wait_until(lambda: self._received("FIRING_TO_OK"), "the alarm did not end")
             self._print_progress(began, f"the endpoint knows that the alarm has ended: {ended['type']}")
 
+    def _are_all_up(self) -> bool:
+        """Return whether the alarm will see the outage only: a container that starts late is down at first."""
+        rows = self.deployment.metrics("up", statistic="min", since=timedelta(minutes=2))
+        return all(row.value == 1 for row in rows)
+
     def _is_down_stored(self) -> bool:
         rows = self.deployment.metrics("up", statistic="min", since=timedelta(minutes=10))
         return any(row.container == TARGET_THAT_IS_DOWN and row.value == 0 for row in rows)
 
-    def _received(self, kind: str) -> dict[str, Any] | None:
-        return next((one for one in self.endpoint.messages if one["type"] == kind), None)
+    def _received(self, kind: str, before: int = 0) -> dict[str, Any] | None:
+        return next((one for one in self.endpoint.messages[before:] if one["type"] == kind), None)
 
     def _wait_until(self, find: Callable[[], Found | None], failure: str) -> Found:
         """Return what is found, once it is there; let time pass in which metrics are sent and alarms judged.

@@ -111,7 +111,7 @@ ONE_HOME = {
     "docker": {"engine", "engine.*"},
     "time": {"clock", "emulator.*"},
     "random": {"emulator.*"},
-    "rich": {"views.*", "cli.common", "cli.demo"},
+    "rich": {"views.*", "cli.common", "cli.demo", "cli.demo_*"},
     "werkzeug": {"emulator", "emulator.*"},
     "cattrs": {"spec.structure"},
     "yaml": {"spec.syntax"},

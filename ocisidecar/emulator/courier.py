@@ -38,10 +38,12 @@ class Courier:
     Args:
         clock: the emulator's.
         cloud: returns the cloud of the moment.
-        prepare: evaluates the alarms of a cloud, under its lock.
+        prepare: evaluates the alarms of a cloud, under its lock, with another slack period than their own, if any.
     """
 
-    def __init__(self, clock: Clock, cloud: Callable[[], Cloud], prepare: Callable[[Cloud], None]) -> None:
+    def __init__(
+        self, clock: Clock, cloud: Callable[[], Cloud], prepare: Callable[[Cloud, float | None], None]
+    ) -> None:
         self._clock = clock
         self._cloud = cloud
         self._prepare = prepare
@@ -63,12 +65,12 @@ class Courier:
             self._inbox.put(_END)
             thread.join()
 
-    def deliver(self) -> None:
+    def deliver(self, slack_seconds: float | None = None) -> None:
         """Evaluate the alarms and send what is due now; returns when the endpoints have answered."""
         with self._sending:
             cloud = self._cloud()
             with cloud.lock:
-                self._prepare(cloud)
+                self._prepare(cloud, slack_seconds)
             while (delivery := self._next(cloud)) is not None:
                 error = post(delivery.notification.endpoint, delivery.headers, delivery.notification.body)
                 with cloud.lock:

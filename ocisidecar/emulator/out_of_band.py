@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from ocisidecar.emulator.app import App
 from ocisidecar.emulator.courier import Courier
+from ocisidecar.emulator.metric_store import StreamKey
+from ocisidecar.emulator.mql import Datapoint
 from ocisidecar.emulator.outbox import Notification
 from ocisidecar.emulator.services import vulnerability_scanning
 from ocisidecar.emulator.services.artifacts import push_image
@@ -68,13 +70,17 @@ class OutOfBand:
         with cloud.lock:
             return confirmation_token(cloud, subscription_id)
 
-    def deliver(self) -> None:
+    def deliver(self, *, slack_seconds: float | None = None) -> None:
         """Evaluate all alarms, and send what is due to endpoints on the loopback interface; waits for answers.
 
         On a clock that runs by itself this also happens without a call, every ten seconds of it, as soon as a
         topic has such an endpoint.
+
+        Args:
+            slack_seconds: how long after its end a minute is judged (>= 0), for those who cannot wait for the
+                alarms' own slack periods of three minutes and more; what is posted later is not judged any more.
         """
-        self._courier.deliver()
+        self._courier.deliver(slack_seconds)
 
     @property
     def notifications(self) -> tuple[Notification, ...]:
@@ -82,6 +88,30 @@ class OutOfBand:
         cloud = self.app.cloud
         with cloud.lock:
             return tuple(delivery.notification for delivery in cloud.outbox.deliveries)
+
+    def store_datapoint(
+        self, namespace: str, name: str, value: float, dimensions: Mapping[str, str], *, at: float | None = None
+    ) -> None:
+        """Store a datapoint in the compartment, as if a service or a simulated container had sent it.
+
+        Args:
+            namespace: of the metric; any, also those of OCI's services.
+            name: of the metric.
+            value: of the datapoint.
+            dimensions: of the metric stream.
+            at: its time in seconds since the epoch; now by default.
+        """
+        cloud = self.app.cloud
+        key = StreamKey(
+            region=cloud.home_region,
+            compartment_id=cloud.compartment_id,
+            namespace=namespace,
+            resource_group=None,
+            name=name,
+            dimensions=tuple(sorted(dimensions.items())),
+        )
+        with cloud.lock:
+            cloud.metrics.add(key, [Datapoint(cloud.clock.time() if at is None else at, value)])
 
     def store_secret(self, *versions: bytes) -> str:
         """Store a secret with these versions, the current one last, in the vault; returns its OCID."""

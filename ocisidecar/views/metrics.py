@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from attrs import frozen
+
+from ocisidecar.observe.resolution import seconds_of
 from ocisidecar.views.page import Page, Row, Section, count_of
 
 if TYPE_CHECKING:
@@ -25,13 +29,23 @@ _OF_RESOURCE: Final = frozenset({"resourceId", "containerOCID", "availabilityDom
 """Dimensions that say which resource an instance or a container is, for those whose names do not."""
 
 
+@frozen
+class _Axis:
+    """The columns of all charts of a metric: when the first begins, and how long each is."""
+
+    begin: datetime
+    width: timedelta
+    columns: int
+
+
 def metrics_page(metrics: Metrics) -> Page:
     """Return the charts of a metric, one for each stream, all in one scale."""
     series = metrics.series
     low, high = _scale(metrics)
+    axis = _axis(metrics)
     shown = series[:_MOST_CHARTS]
     rows = tuple(
-        Row(sign="", subject=label, curve=_curve(one, metrics, low, high), text=text)
+        Row(sign="", subject=label, curve=_curve(one, axis, low, high), text=text)
         for label, one, text in zip(_labels(shown), shown, _texts(shown, metrics.unit), strict=True)
     )
     return Page(
@@ -89,27 +103,28 @@ def _scale(metrics: Metrics) -> tuple[float, float]:
     return (low, high) if high > low else (low, low + 1)
 
 
-def _curve(rows: Sequence[MetricRow], metrics: Metrics, low: float, high: float) -> tuple[float | None, ...]:
+def _curve(rows: Sequence[MetricRow], axis: _Axis, low: float, high: float) -> tuple[float | None, ...]:
     """Return the highest value of each part of the time, as a height."""
-    columns = _count_of_columns(rows, metrics)
-    span = (metrics.until - metrics.since) / columns
-    found: list[float | None] = [None] * columns
+    found: list[float | None] = [None] * axis.columns
     for row in rows:
-        column = min(max(int((row.time - metrics.since) / span), 0), columns - 1)
+        column = min(max(int((row.time - axis.begin) / axis.width), 0), axis.columns - 1)
         height = (row.value / 2 - low / 2) / (high / 2 - low / 2)  # halves: no difference of floats is too large
         before = found[column]
         found[column] = height if before is None else max(before, height)
     return tuple(found)
 
 
-def _count_of_columns(rows: Sequence[MetricRow], metrics: Metrics) -> int:
-    """Return no more columns than there are datapoints to be expected, so that no gap comes from rounding."""
-    times = sorted({row.time for row in rows})
-    steps = [later - earlier for earlier, later in pairwise(times)]
-    step = min(steps, default=timedelta(0))
+def _axis(metrics: Metrics) -> _Axis:
+    """Return one column for each datapoint to be expected, if they fit, so that no gap comes from rounding."""
+    times = sorted({row.time for row in metrics.rows})
+    gaps = (later - earlier for earlier, later in pairwise(times))
+    step = timedelta(seconds=seconds_of(metrics.resolution)) or min(gaps, default=timedelta(0))
     span = metrics.until - metrics.since
-    expected = int(span / step) if step > timedelta(0) else _COLUMNS
-    return max(min(_COLUMNS, expected), 1)
+    if not step or span > _COLUMNS * step:
+        return _Axis(metrics.since, span / _COLUMNS, _COLUMNS)
+    lead = (metrics.since - times[0]) % step if times else timedelta(0)
+    begin = metrics.since - lead
+    return _Axis(begin, step, max(math.ceil((metrics.until - begin) / step), 1))
 
 
 def _texts(series: Sequence[Sequence[MetricRow]], unit: str) -> Iterator[str]:

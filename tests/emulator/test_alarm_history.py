@@ -182,3 +182,14 @@ def test_the_format_decides_how_a_notification_looks(
         assert "Severity: CRITICAL" in mail.body
     else:
         assert json.loads(mail.body) == received.json()
+
+
+def test_a_minute_can_be_judged_before_the_slack_period_is_over(emulator, make_alarm, pass_minutes, webhook):
+    """With no slack the end of the first bad minute is told at once, and never a second time."""
+    make_alarm()
+    pass_minutes(50, 90)
+    assert types(webhook) == []
+    emulator.deliver(slack_seconds=0)
+    assert types(webhook) == ["OK_TO_FIRING"]
+    pass_minutes(90, 90, 90, 90)
+    assert types(webhook) == ["OK_TO_FIRING"]

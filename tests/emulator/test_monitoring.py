@@ -53,6 +53,15 @@ def summarize(emulator, monitoring):
     return summarize
 
 
+def test_datapoints_that_a_test_stores(emulator, summarize):
+    """Queries find a stored datapoint under its dimensions: that of now, and one of an earlier time."""
+    emulator.store_datapoint("app", "Load", 3.0, {"host": "a"})
+    emulator.store_datapoint("app", "Load", 2.0, {"host": "a"}, at=NOW - 60)
+    (stream,) = summarize("Load[1m].max()")
+    assert stream.dimensions == {"host": "a"}
+    assert [point.value for point in stream.aggregated_datapoints] == [2.0, 3.0]
+
+
 class TestPosting:
     @pytest.mark.parametrize(
         ("change", "message"),

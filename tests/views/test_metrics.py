@@ -29,14 +29,14 @@ def row(minute, value, **dimensions):
     )
 
 
-def metrics(*rows, unit="%", **others):
+def metrics(*rows, unit="%", since=START, until=START + timedelta(hours=1), **others):
     return Metrics(
         name="cpu",
         unit=unit,
         statistic="mean",
         resolution="1m",
-        since=START,
-        until=START + timedelta(hours=1),
+        since=since,
+        until=until,
         rows=rows,
         **others,
     )
@@ -115,6 +115,18 @@ def test_one_datapoint_is_a_dot():
     (points,) = re.findall(r'points="([^"]+)"', one._repr_html_())
     first, second = points.split(" ")
     assert first == second
+
+
+@pytest.mark.parametrize("seconds", [0, 20, 59])
+def test_few_datapoints_have_a_column_each(seconds):
+    """Wherever in a minute the time begins, each minute has a column, the same for all streams."""
+    since = START + timedelta(seconds=seconds)
+    rows = [row(minute, 100.0 * minute, resourceDisplayName="web-0") for minute in range(4)]
+    few = metrics(
+        *rows, row(2, 200.0, resourceDisplayName="web-1"), unit="", since=since, until=START + timedelta(minutes=4)
+    )
+    curves = re.findall(r"web-\d  (.{4})  last", str(few))
+    assert curves == ["▁▃▆█", "  ▆ "]
 
 
 @pytest.mark.parametrize(

@@ -266,17 +266,21 @@ def _slack_seconds(alarm: Record) -> float:
     return _seconds(alarm.body["evaluationSlackDuration"])
 
 
-def evaluate_alarms(cloud: Cloud) -> None:
-    """Bring all alarms up to the present, and send their notifications.  Called under the cloud's lock."""
+def evaluate_alarms(cloud: Cloud, slack_seconds: float | None = None) -> None:
+    """Bring all alarms up to the present, and send their notifications.  Called under the cloud's lock.
+
+    `slack_seconds` replaces the alarms' own slack periods.
+    """
     now = cloud.clock.time()
     for alarm in cloud.store.all(ALARMS.kind, now):
         if alarm.state_at(now) == "ACTIVE":
-            watched(cloud, alarm, now)
+            watched(cloud, alarm, now, slack_seconds)
 
 
-def watched(cloud: Cloud, alarm: Record, now: float) -> Watch:
+def watched(cloud: Cloud, alarm: Record, now: float, slack_seconds: float | None = None) -> Watch:
     """Return what an alarm has seen up to now; notifies of what it had not seen yet."""
-    until = (now - _slack_seconds(alarm)) // EVALUATION_SECONDS * EVALUATION_SECONDS
+    slack = _slack_seconds(alarm) if slack_seconds is None else slack_seconds
+    until = (now - slack) // EVALUATION_SECONDS * EVALUATION_SECONDS
     watch: Watch | None = alarm.hidden.get("watch")
     if watch is None:
         begin = (alarm.created_at - _slack_seconds(alarm)) // EVALUATION_SECONDS * EVALUATION_SECONDS

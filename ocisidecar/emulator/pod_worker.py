@@ -248,7 +248,11 @@ class PodWorker:
         with contextlib.suppress(OSError), ThreadPoolExecutor(len(names)) as pool:
             found = zip(self.pod.containers, pool.map(self._running.usage, names), strict=True)
             usages = {
-                container_id: ContainerUsage(cpu_cores=usage.cpu_cores, memory_bytes=usage.memory_bytes)
+                container_id: ContainerUsage(
+                    cpu_cores=usage.cpu_cores,
+                    memory_bytes=usage.memory_bytes,
+                    storage_bytes=usage.storage_bytes,
+                )
                 for container_id, usage in found
                 if usage is not None
             }

@@ -32,7 +32,7 @@ def web(emulator, make_instance):
     made = make_instance(containers=containers).data
     cloud = emulator.app.cloud
     now = cloud.clock.time()
-    usages = {made.containers[0].container_id: ContainerUsage(cpu_cores=0.5, memory_bytes=GB)}
+    usages = {made.containers[0].container_id: ContainerUsage(cpu_cores=0.5, memory_bytes=GB, storage_bytes=3 * GB)}
     record_usage(cloud, cloud.store.find("container-instance", made.id, now), now, usages)
     return made
 
@@ -42,14 +42,16 @@ def web(emulator, make_instance):
     [
         ("CpuUtilization", 25),
         ("MemoryUtilization", 25),
+        ("EphemeralStorageUsed", 3 * GB),
         ("CpuUsed", 30e9),
         ("MemoryUsed", GB),
         ("ContainerCpuUsed", 30e9),
         ("ContainerMemoryUsed", GB),
+        ("ContainerEphemeralStorageUsed", 3 * GB),
     ],
 )
 def test_an_instance_has_utilization_and_usage(web, value, metric, expected):
-    """Utilization is in percent of two logical CPUs and 4 GB, CPU in core nanoseconds, memory in bytes."""
+    """Utilization is in percent of two logical CPUs and 4 GB, CPU in core nanoseconds, the rest in bytes."""
     assert value(f'{metric}[1m]{{resourceId = "{web.id}"}}.max()') == expected
 
 
@@ -59,7 +61,7 @@ def test_cpu_use_is_cumulative(emulator, web, value, metric):
     cloud = emulator.app.cloud
     cloud.clock.advance(60)
     now = cloud.clock.time()
-    usages = {web.containers[0].container_id: ContainerUsage(cpu_cores=0.5, memory_bytes=GB)}
+    usages = {web.containers[0].container_id: ContainerUsage(cpu_cores=0.5, memory_bytes=GB, storage_bytes=3 * GB)}
     record_usage(cloud, cloud.store.find("container-instance", web.id, now), now, usages)
     assert value(f'{metric}[1m]{{resourceId = "{web.id}"}}.max()') == 60e9
     assert value(f'{metric}[1m]{{resourceId = "{web.id}"}}.increment()') == 30e9

@@ -1,9 +1,11 @@
 """Container Instances: the metrics that the service itself posts about running instances and their containers.
 
 Source: Oracle, "Container Instance Metrics"; the containers' names from Datadog's list of OCI metrics.
-EphemeralStorageUsed and ContainerEphemeralStorageUsed are missing: a Docker engine reports them only by counting
-all files on its disk.  CpuUsed and ContainerCpuUsed count core nanoseconds since the creation ("The cumulative use
-of the container instance's CPU resources since it was created"); UNCONFIRMED: that restarts do not reset them.
+EphemeralStorageUsed and ContainerEphemeralStorageUsed are what containers have written to their own file systems;
+of EMPTYDIR volumes a Docker engine tells the size only by counting the files of all volumes on its disk.
+UNCONFIRMED: whether the service counts those and the images.  CpuUsed and ContainerCpuUsed count core nanoseconds
+since the creation ("The cumulative use of the container instance's CPU resources since it was created");
+UNCONFIRMED: that restarts do not reset them.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ def record_usage(cloud: Cloud, instance: Record, at: float, usages: Mapping[str,
         "MemoryUtilization": 100 * memory / (shape["memoryInGBs"] * _GB),
         "CpuUsed": _core_nanoseconds(instance, cores),
         "MemoryUsed": memory,
+        "EphemeralStorageUsed": sum(usage.storage_bytes for usage in usages.values()),
     }
     _post(cloud, instance, at, dimensions, values)
     for container in instance.hidden["containers"]:
@@ -50,6 +53,7 @@ def record_usage(cloud: Cloud, instance: Record, at: float, usages: Mapping[str,
             own = {
                 "ContainerCpuUsed": _core_nanoseconds(container, usage.cpu_cores),
                 "ContainerMemoryUsed": usage.memory_bytes,
+                "ContainerEphemeralStorageUsed": usage.storage_bytes,
             }
             _post(cloud, instance, at, {**dimensions, **named}, own)
 

@@ -59,9 +59,9 @@ class ReadyAlarm:
     """What a ready alarm asks and means; its name and severity are arguments of the method of `AlarmSpec`.
 
     Attributes:
-        query: in Monitoring's query language; `{threshold}` stands for the argument of that name.
+        query: in Monitoring's query language; `{threshold}` and `{interval}` stand for the arguments of these names.
         measured_by: who measures the metric.
-        body: of the notification: what the alarm means.
+        body: of the notification: what the alarm means; `{interval}` as in the query.
         is_recommended: whether it belongs to `AlarmSpec.recommended`.
     """
 
@@ -102,9 +102,9 @@ READY: Final[Mapping[str, ReadyAlarm]] = {
         body="A process started again.",
     ),
     "no_log_lines": ReadyAlarm(
-        query=f"log_forwarder_acknowledged_entries_total[1h]{_OF_DEPLOYMENT}.sum() < 1",
+        query=f"log_forwarder_acknowledged_entries_total[{{interval}}]{_OF_DEPLOYMENT}.sum() < 1",
         measured_by="log_forwarder",
-        body="The log forwarder has sent no line for an hour: the app writes none, or they cannot be sent.",
+        body="The log forwarder has sent no line within {interval}: the app writes none, or they cannot be sent.",
         is_recommended=False,
     ),
 }

@@ -59,7 +59,7 @@ class ReadyAlarm:
     """What a ready alarm asks and means; its name and severity are arguments of the method of `AlarmSpec`.
 
     Attributes:
-        query: in Monitoring's query language; `{threshold}` and `{interval}` stand for the arguments of these names.
+        query: in Monitoring's query language; `{threshold}` and `{interval}` stand for these arguments.
         measured_by: who measures the metric.
         body: of the notification: what the alarm means; `{interval}` as in the query.
         is_recommended: whether it belongs to `AlarmSpec.recommended`.

@@ -54,7 +54,7 @@ def test_every_ready_alarm_is_what_its_table_says(word):
 
 
 def test_how_long_no_log_line_comes_is_an_argument():
-    """`no_log_lines` takes the interval within which a line must come, in Python and as a spec file's short form."""
+    """`no_log_lines` takes the time within which a line must come, alone in a spec file too."""
     made = AlarmSpec.no_log_lines("10m")
     assert made.query.startswith("log_forwarder_acknowledged_entries_total[10m]{")
     assert "within 10m:" in made.body

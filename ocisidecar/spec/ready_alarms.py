@@ -19,6 +19,8 @@ from ocisidecar.spec.validate.audience import Audience
 
 MeasuredBy = Literal["oci", "prometheus", "blackbox_exporter", "log_forwarder", "app"]
 
+RECOMMENDED: Final = "recommended"
+"""Stands for the ready alarms that fit, see `recommended_for`."""
 INSTANCES: Final = "$instances"
 """In an alarm's query: the display names of the deployment's instances, as a pattern for `=~`."""
 DEPLOYMENT: Final = "$deployment"

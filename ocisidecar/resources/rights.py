@@ -48,7 +48,7 @@ def functions_statements(body: Mapping[str, Body], identity: Identity) -> tuple[
     """Return the statement that subscribing a function takes, wherever that is; none for any other body.
 
     Source: Oracle, "Creating a Function Subscription": whoever subscribes a function needs FN_INVOCATION on it;
-    "Controlling Access to Invoke and Manage Functions".  That Notifications itself needs a right is documented nowhere.
+    "Controlling Access to Invoke and Manage Functions".  No source says that Notifications itself needs a right.
     """
     if body.get("protocol") != "ORACLE_FUNCTIONS":
         return ()

@@ -256,7 +256,7 @@ def test_a_secret_that_the_caller_may_not_read_is_named(as_team, emulator, subne
 
 
 def test_a_function_that_the_caller_may_not_invoke_is_named(as_team, emulator, subnet) -> None:
-    """Subscribing a function needs the right to invoke it; preflight lists the statement, and the error names it."""
+    """Subscribing a function needs the right to invoke it, which preflight lists and the error names."""
     function = "ocid1.fnfunc.oc1.eu-frankfurt-1.page"
     right = f"to use fn-invocation in tenancy where target.function.id = '{function}'"
     alarm = AlarmSpec.cpu_utilization(80, destinations=[TopicSpec("oncall", subscriptions=[function])])

@@ -91,7 +91,7 @@ def test_a_run_cut_at_any_request_converges_when_run_again(name, commits_last):
     """The rerun of an apply leaves one live resource per key, and the rerun of a destroy none."""
     prepare, job = JOBS[name]
     total = requests_of(prepare, job)
-    for whole in cuts(0, total, at_most=8):
+    for whole in cuts(0, total, at_most=6):
         with emulator() as cloud:
             with provisioner(cloud) as one:
                 prepare(one)

@@ -126,7 +126,7 @@ class TestMigration:
     def test_a_cut_migration_converges(self, commits_last):
         """Cut at any request and run again, the migration ends, and no port was closed in between."""
         total = requests_of(make_formerly, migrate)
-        for whole in cuts(0, total, at_most=12):
+        for whole in cuts(0, total, at_most=6):
             with emulator() as cloud:
                 with provisioner(cloud) as one:
                     make_formerly(one)

@@ -349,7 +349,7 @@ def test_a_removal_cut_at_any_request_converges_when_run_again(commits_last, the
         fresh = shown(one)
     total = crash.requests_of(have_more, remove)
     reads = crash.requests_of(have_more, lambda one: one.plan(EVERYTHING))
-    for whole in cuts(reads, total, at_most=12):
+    for whole in cuts(reads, total, at_most=6):
         with crash.emulator() as cloud:
             with crash.provisioner(cloud) as one:
                 have_more(one)

@@ -43,7 +43,7 @@ def shown(cloud):
 def test_a_cut_change_is_reverted_by_the_former_spec(commits_last):
     """Wherever the change was cut, applying the former spec leaves nothing of it, and no change to plan."""
     total = requests_of(before, after)
-    for whole in cuts(0, total, at_most=10):
+    for whole in cuts(0, total, at_most=6):
         with emulator() as cloud:
             with provisioner(cloud) as one:
                 before(one)

@@ -107,7 +107,7 @@ def requests_of(rollout):
 def test_a_roll_back_cut_at_any_request_converges(rollout, commits_last):
     """What is run next ends as if nothing had been cut: the same spec, the old one, a mended one, a destroy."""
     first, total = requests_of(rollout)
-    for number, whole in enumerate(cuts(first, total, at_most=8)):
+    for number, whole in enumerate(cuts(first, total, at_most=6)):
         for repair in REPAIRS if TRIES_ALL else (REPAIRS[number % len(REPAIRS)],):
             with cloud_with_old_ones(rollout) as (cloud, old):
                 apply_until_the_cut(cloud, rollout, Fuse(whole, commits_last))

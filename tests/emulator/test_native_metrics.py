@@ -31,6 +31,7 @@ def web(emulator, make_instance):
     containers = [{"displayName": name, "imageUrl": "web:1"} for name in ("app", "helper")]
     made = make_instance(containers=containers).data
     cloud = emulator.app.cloud
+    cloud.clock.advance(60)
     now = cloud.clock.time()
     usages = {made.containers[0].container_id: ContainerUsage(cpu_cores=0.5, memory_bytes=GB, storage_bytes=3 * GB)}
     record_usage(cloud, cloud.store.find("container-instance", made.id, now), now, usages)
@@ -65,6 +66,17 @@ def test_cpu_use_is_cumulative(emulator, web, value, metric):
     record_usage(cloud, cloud.store.find("container-instance", web.id, now), now, usages)
     assert value(f'{metric}[1m]{{resourceId = "{web.id}"}}.max()') == 60e9
     assert value(f'{metric}[1m]{{resourceId = "{web.id}"}}.increment()') == 30e9
+
+
+def test_cpu_use_counts_from_the_start(emulator, make_instance, value):
+    """A sample that is taken ten seconds after the creation adds what was used in ten seconds, not in a minute."""
+    made = make_instance(containers=[{"displayName": "app", "imageUrl": "web:1"}]).data
+    cloud = emulator.app.cloud
+    cloud.clock.advance(10)
+    now = cloud.clock.time()
+    usages = {made.containers[0].container_id: ContainerUsage(cpu_cores=0.5, memory_bytes=GB, storage_bytes=0)}
+    record_usage(cloud, cloud.store.find("container-instance", made.id, now), now, usages)
+    assert value(f'CpuUsed[1m]{{resourceId = "{made.id}"}}.max()') == 5e9
 
 
 def test_containers_have_separate_series(web, value):

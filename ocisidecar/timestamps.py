@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 from ocisidecar.clock import Clock
 from ocisidecar.errors import SpecError, SpecProblem
@@ -17,6 +18,24 @@ def from_epoch(seconds: float) -> datetime | None:
         return datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def from_rfc3339(text: str) -> datetime | None:
+    """Return the point in time that a text denotes; None for one that denotes none, or has no time zone."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
+
+
+def from_http_date(text: str) -> datetime | None:
+    """Return the point in time of a `Date` header; None for one that denotes none."""
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
 
 
 def now(clock: Clock) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
@@ -95,6 +96,15 @@ def text(entry: Mapping[str, Json], name: str) -> str:
     """Return a field of an answer as text; empty when it is null or absent."""
     value = entry.get(name)
     return "" if value is None else str(value)
+
+
+def number(value: Json) -> float | None:
+    """Return a finite number of an answer; None when it is null, absent, or none."""
+    try:
+        found = float(value) if isinstance(value, int | float) else math.nan
+    except OverflowError:
+        return None
+    return found if math.isfinite(found) else None
 
 
 def objects(value: Json) -> list[Mapping[str, Json]]:

@@ -133,6 +133,7 @@ def volumes(name: str) -> st.SearchStrategy[VolumeSpec]:
 PRESETS = (
     SidecarSpec.prometheus(),
     SidecarSpec.management_agent(),
+    SidecarSpec.management_agent(data_source="api"),
     SidecarSpec.log_forwarder(),
     SidecarSpec.grafana(),
     SidecarSpec.node_exporter(),

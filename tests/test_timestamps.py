@@ -8,7 +8,7 @@ import pytest
 
 from ocisidecar.clock import VirtualClock
 from ocisidecar.errors import SpecError
-from ocisidecar.timestamps import from_epoch, now, rfc3339, start_of
+from ocisidecar.timestamps import from_epoch, from_http_date, from_rfc3339, now, rfc3339, start_of
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -46,3 +46,18 @@ def test_a_number_that_is_no_time(seconds):
     """A number outside of the calendar, which only a broken service sends, is no time instead of an error."""
     assert from_epoch(seconds) is None
     assert from_epoch(0.5).isoformat() == "1970-01-01T00:00:00.500000+00:00"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "soon", "2026-13-01T00:00:00Z", "2026-03-01T12:00:00", "²026-03-01T12:00:00Z"]
+)
+def test_a_text_that_is_no_time_is_none(text):
+    """What denotes no time, and a time without a zone, is None and no error."""
+    assert from_rfc3339(text) is None
+    assert from_http_date(text) is None
+
+
+def test_times_of_answers_are_read():
+    """A field of OCI and a `Date` header are read with their zones."""
+    assert from_rfc3339("2026-03-01T14:00:00+02:00") == NOON
+    assert from_http_date("Sun, 01 Mar 2026 12:00:00 GMT") == NOON

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ocisidecar.wire import Key, Ref, Text, references, resolve
+from ocisidecar.wire import Key, Ref, Text, number, references, resolve
 
 SUBNET = Ref(Key("subnet", "main"))
 VCN_CIDR = Ref(Key("vcn", "main"), "cidrBlock", deployment="platform")
@@ -75,3 +75,15 @@ def test_resolving_gives_wire_form():
 def test_a_resolved_body_holds_no_reference():
     """A resolved body holds no reference."""
     assert list(references(resolve(BODY, shown))) == []
+
+
+@pytest.mark.parametrize("value", [None, "1", [], {}, float("inf"), float("nan"), 10**400])
+def test_what_is_no_finite_number_is_none(value):
+    """JSON has numbers that no float holds."""
+    assert number(value) is None
+
+
+@pytest.mark.parametrize("value", [0, 1.5, -3])
+def test_a_number_is_a_float(value):
+    """Whole numbers too."""
+    assert number(value) == value

@@ -65,7 +65,7 @@ stop() {
 
 trap stop TERM INT
 provide_response_file
-wait_for_source
+[ "$OCISIDECAR_DATA_SOURCE" = api ] || wait_for_source
 /opt/ocisidecar/mirror-log.sh "$agent/log/mgmt_agent.log" /logs/management-agent.log &
 "$AGENT_ENTRYPOINT" &
 wait "$!"

@@ -272,6 +272,7 @@ class Executor:
         watch = Watch(operation.id, kind, site, goal, live_id, now, timeout, work_request_id, parent, state, health)
         watch.began = self._began[operation.id]
         watch.superseded = operation.superseded
+        watch.is_change = not operation.id.is_new or operation.id in self._completed
         watch.tags = want.tags(plan.identity) if kind.follows and want is not None else {}
         watch.phase = operation.live.phase if operation.live is not None else Phase.PENDING
         if may_have_rivals(operation) and operation.id not in self._seen:

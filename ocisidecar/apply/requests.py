@@ -9,8 +9,6 @@ after a create on one, everything is listed again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from math import inf
 
 from attrs import evolve, frozen
@@ -33,6 +31,7 @@ from ocisidecar.resources.rights import functions_statements, secrets_statement
 from ocisidecar.state.desired import INSTALL_KEY, RESPONSE_FILE, VAULT_SECRET, Desired, Placement
 from ocisidecar.state.identity import TAG_DIGEST, digest, retry_token
 from ocisidecar.state.observed import DEAD, Live, Phase
+from ocisidecar.timestamps import from_http_date, from_rfc3339
 from ocisidecar.wire import Json, Ref, resolve_fields, text
 
 MAX_TOKEN_GENERATIONS = 200
@@ -126,10 +125,13 @@ def _rights(job: Job, error: NotAuthorizedOrNotFound) -> tuple[str, ...]:
 
 def complete(job: Job, live: Live) -> Done:
     """Make the requests that only a resource that is ready accepts."""
-    want = _wanted(job)
+    want, work_request_id = _wanted(job), ""
     if isinstance(job.kind, CompletedWhenReady):
-        job.kind.complete(job.caller, live, resolve_fields(want.body, job.lookup))
-    return Done(_as_accepted(live), job.attempt)
+        work_request_id = job.kind.complete(job.caller, live, resolve_fields(want.body, job.lookup))
+    accepted = _as_accepted(live)
+    if work_request_id:
+        accepted = evolve(accepted, phase=Phase.PENDING, work_request_id=work_request_id)
+    return Done(accepted, job.attempt)
 
 
 def live_of(operation: Operation, accepted: Accepted) -> Live:
@@ -356,8 +358,8 @@ def _may_be_stored_answer(job: Job, accepted: Accepted) -> bool:
     created, served = accepted.body.get("timeCreated"), accepted.served
     if not accepted.id or not isinstance(created, str) or not served:
         return bool(accepted.id)
-    age = parsedate_to_datetime(served) - datetime.fromisoformat(created)
-    return age.total_seconds() > _STORED_ANSWER_SECONDS
+    made, sent = from_rfc3339(created), from_http_date(served)
+    return made is None or sent is None or (sent - made).total_seconds() > _STORED_ANSWER_SECONDS
 
 
 def _alive(job: Job, want: Desired, accepted: Accepted) -> Accepted | None:

@@ -39,6 +39,7 @@ _PHASES: Mapping[Goal, Phase] = {
     Goal.RESTARTED: Phase.READY,
 }
 _SETTLED = frozenset({Phase.READY, Phase.STOPPED})
+_ENDING = frozenset({Phase.GOING, Phase.GONE})
 _INTERVAL_FACTORS: Mapping[Goal, float] = {Goal.HEALTHY: 4.0, Goal.GONE: 0.6}
 """Goal → factor for the interval: health checks take seconds; deletions are short, and others wait for them."""
 
@@ -64,6 +65,7 @@ class Watch:
         health: what makes it healthy.
         listed_by: until when lists may not show it, in clock seconds; None where it need not be in one before it is
             used, because it is not new or no other run can have created another.
+        is_change: it was ready before, so that its state says nothing about the change: the work request does.
         superseded: OCIDs of its key that the plan knew.
         tags: that it must have, where nothing else tells it from another one of its key.
         began: when its operation began; how long it took to be ready shows how long its containers take to start.
@@ -72,7 +74,7 @@ class Watch:
         is_seen: whether a poll has shown the resource; set by `poll`.
         succeeded_since: since when its work request has been seen to have succeeded; set by `poll`.
         working_since: since when every poll has shown all of its containers working; set by `poll`.
-        pending: what the last poll found missing to health; set by `poll`.
+        pending: what the last poll found missing; set by `poll`.
     """
 
     operation: OperationId
@@ -88,6 +90,7 @@ class Watch:
     health: HealthCriteria = field(factory=HealthCriteria)
     began: float = 0.0
     listed_by: float | None = None
+    is_change: bool = False
     superseded: frozenset[str] = frozenset()
     tags: Mapping[str, str] = field(factory=dict)
     phase: Phase = field(default=Phase.PENDING, init=False)
@@ -96,11 +99,6 @@ class Watch:
     succeeded_since: float | None = field(default=None, init=False)
     working_since: float | None = field(default=None, init=False)
     pending: str = field(default="", init=False)
-
-    @property
-    def is_change(self) -> bool:
-        """Whether it existed before, so that its state says nothing about the change: the work request does."""
-        return not self.operation.is_new
 
 
 @frozen
@@ -310,7 +308,7 @@ def _observe(watch: Watch, lives: Sequence[Live], caller: Caller) -> Observation
     if found.phase is Phase.FAILED:
         errors = watch.kind.failure(caller, watch.site, found, watch.work_request_id)
         return Observation(watch, WaitStatus.FAILED, found, errors)
-    if found.phase in {Phase.GOING, Phase.GONE}:
+    if found.phase in _ENDING:
         return _disappeared(watch, found, caller)
     is_there = found.phase is _PHASES[watch.goal]
     if watch.goal is Goal.HEALTHY and found.phase is Phase.STOPPED:
@@ -355,6 +353,7 @@ def _judge_by_work(watch: Watch, kind: HasWorkRequests, found: Live, caller: Cal
     if outcome is Phase.FAILED:
         errors = kind.failure(caller, watch.site, found, watch.work_request_id)
         return Observation(watch, WaitStatus.FAILED, found, errors)
+    watch.pending = "" if outcome is Phase.READY else f"its work request {watch.work_request_id} has not ended"
     is_there = outcome is Phase.READY and (watch.goal is not Goal.STOPPED or found.phase is Phase.STOPPED)
     return Observation(watch, WaitStatus.REACHED if is_there else WaitStatus.PENDING, found)
 
@@ -396,4 +395,5 @@ def _matches(watch: Watch, live: Live) -> bool:
         return live.id == watch.live_id
     is_same = live.key == watch.operation.key and live.deployment == watch.operation.deployment
     is_own = is_same and watch.tags.items() <= live.tags.items()
-    return is_own and live.phase is not Phase.GONE and live.id not in watch.superseded
+    past = _ENDING if watch.kind.follows else {Phase.GONE}  # one that ends is not what comes by itself
+    return is_own and live.phase not in past and live.id not in watch.superseded

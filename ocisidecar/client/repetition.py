@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import count
+from typing import TypeVar
 
 from ocisidecar.client.retry import RETRY_POLICIES, UPDATE, classify, retry_reason
 from ocisidecar.client.session import Caller
 from ocisidecar.errors import ConnectionLost, ServiceCallError, ServiceUnavailable
+
+T = TypeVar("T")
 
 _POLICY_NAME = "unavailable"
 _POLICY = RETRY_POLICIES[_POLICY_NAME]
 _FACTOR = 1.6
 
 
-def until_done(caller: Caller, act: Callable[[], None]) -> None:
-    """Call `act` until it ends: it reads what is missing and sends that, as an `ACTION`.
+def until_done(caller: Caller, act: Callable[[], T]) -> T:
+    """Call `act` until it ends, and return its result: it reads what is missing and sends that, as an `ACTION`.
 
     It is called again after an error of the service and after a lost answer, which may have taken effect, with the
     waits and limits of the policy "unavailable".
@@ -24,9 +26,11 @@ def until_done(caller: Caller, act: Callable[[], None]) -> None:
         ServiceCallError: the last one, or one that is final.
     """
     began = caller.clock.time()
-    for number in count(1):
+    number = 0
+    while True:
+        number += 1
         try:
-            act()
+            return act()
         except (ConnectionLost, ServiceUnavailable) as error:
             if not _may_be_repeated(error, number, caller.clock.time() - began):
                 raise
@@ -35,8 +39,6 @@ def until_done(caller: Caller, act: Callable[[], None]) -> None:
             if caller.notify is not None:
                 caller.notify(retry_reason(error, _POLICY_NAME), number, wait_seconds)
             caller.sleep(wait_seconds)
-        else:
-            return
 
 
 def _may_be_repeated(error: ServiceCallError, number: int, waited_seconds: float) -> bool:

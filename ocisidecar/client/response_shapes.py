@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
+
+from ocisidecar.timestamps import from_rfc3339
 
 _SERVICES_WITH_ITEMS = frozenset({"artifacts", "container_instances", "vulnerability_scanning"})
 """Services whose lists are objects with `items`; those of others are bare arrays."""
@@ -23,6 +24,7 @@ _ID_FIELDS: Mapping[str, str] = {
     "container_instances.list_container_instance_shapes": "name",
     "container_instances.list_work_request_errors": "message",
     "logging.list_work_request_errors": "message",
+    "management_agent.list_work_request_errors": "message",
     "monitoring.list_metrics": "name",
     "monitoring.summarize_metrics_data": "name",
     "secrets.get_secret_bundle": _SECRET_ID,
@@ -66,22 +68,43 @@ _WITHOUT_STATE = frozenset({"ons.update_subscription"})
 """Operations whose response has neither state nor OCID, but only what they change."""
 
 _REQUIRED: Mapping[str, Mapping[str, type]] = {
+    "artifacts.create_container_repository": {"displayName": str, "isPublic": bool},
+    "artifacts.list_container_repositories": {"displayName": str, "isPublic": bool},
     "container_instances.get_work_request": {"status": str},
     "logging.get_work_request": {"status": str},
+    "management_agent.get_work_request": {"status": str},
     "monitoring.summarize_metrics_data": {"aggregatedDatapoints": list},
     "secrets.get_secret_bundle": {"secretBundleContent": dict},
+    "vulnerability_scanning.get_container_scan_recipe": {"scanSettings": dict},
+    "vulnerability_scanning.get_container_scan_result": {
+        "repository": str,
+        "image": str,
+        "highestProblemSeverity": str,
+        "timeFinished": str,
+    },
+    "vulnerability_scanning.get_container_scan_target": {"targetRegistry": dict, "containerScanRecipeId": str},
+    "vulnerability_scanning.list_container_scan_results": {"timeFinished": str},
 }
 """Other fields that the objects of a response must have, with their types."""
 
 _TYPES: Mapping[str, type] = {
     "compartmentId": str,
+    "containerRestartAttemptCount": int,
     "definedTags": dict,
     "displayName": str,
+    "exitCode": int,
     "freeformTags": dict,
     "lifecycleState": str,
     "timeCreated": str,
+    "timeExpires": str,
+    "timeFinished": str,
 }
 """The types of fields that may be absent or null."""
+
+_TIMES = ("timeCreated", "timeExpires", "timeFinished")
+_RULES = ("ingressSecurityRules", "egressSecurityRules")
+_PORT_OPTIONS = ("tcpOptions", "udpOptions")
+_PORT_RANGES = ("destinationPortRange", "sourcePortRange")
 
 _TEXTS = frozenset({"retrieve_logs"})
 """Operations whose response is any text."""
@@ -153,12 +176,33 @@ def _problem_of_object(name: str, data: Any) -> str:
     for field, expected in _TYPES.items():
         if not isinstance(data.get(field), expected | None):
             return f"`{field}` is {data[field]!r:.40}"
-    created = data.get("timeCreated")
-    if created is not None and not _is_time(created):
-        return f"`timeCreated` is {created!r:.40}"
+    for field in _TIMES:
+        if data.get(field) is not None and from_rfc3339(data[field]) is None:
+            return f"`{field}` is {data[field]!r:.40}"
     points = data.get("aggregatedDatapoints") or ()
-    has_times = all(isinstance(one, dict) and _is_time(str(one.get("timestamp"))) for one in points)
-    return "" if has_times else "a datapoint has no time"
+    if not all(isinstance(one, dict) and from_rfc3339(str(one.get("timestamp"))) for one in points):
+        return "a datapoint has no time"
+    return next(filter(None, (_problem_of_ports(one) for one in _security_rules(data))), "")
+
+
+def _security_rules(data: dict[str, Any]) -> list[Any]:
+    """Return an object, which may be the rule of a group, and the rules in it, if it is a security list."""
+    lists = (data.get(name) for name in _RULES)
+    return [data, *(rule for rules in lists if isinstance(rules, list) for rule in rules)]
+
+
+def _problem_of_ports(rule: Any) -> str:
+    """A rule whose ports cannot be read would count as one for all ports, or for none."""
+    for option in _PORT_OPTIONS if isinstance(rule, dict) else ():
+        options = rule.get(option)
+        if not isinstance(options, dict | None):
+            return f"`{option}` is {options!r:.40}"
+        for name in _PORT_RANGES:
+            ports = (options or {}).get(name)
+            ends = (ports.get("min"), ports.get("max")) if isinstance(ports, dict) else (ports,)
+            if ports is not None and not all(isinstance(end, int) for end in ends):
+                return f"`{option}.{name}` is {ports!r:.40}"
+    return ""
 
 
 def _with_state(name: str) -> Mapping[str, type]:
@@ -167,13 +211,6 @@ def _with_state(name: str) -> Mapping[str, type]:
     _, _, noun = name.partition(".")[2].partition("_")
     singular = noun.removesuffix("ies") + "y" if noun.endswith("ies") else noun.removesuffix("s")
     return {"lifecycleState": str} if {noun, singular} & _NOUNS_WITH_STATE else {}
-
-
-def _is_time(text: str) -> bool:
-    try:
-        return datetime.fromisoformat(text).tzinfo is not None
-    except ValueError:
-        return False
 
 
 def _shown(data: Any) -> str:

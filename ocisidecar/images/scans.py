@@ -17,6 +17,7 @@ from attrs import field, frozen
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Caller
 from ocisidecar.images.registry import PushedImage
+from ocisidecar.wire import objects, text
 
 if TYPE_CHECKING:
     from ocisidecar.provisioner import Provisioner
@@ -142,8 +143,8 @@ def _targets(caller: Caller, compartment_id: str, repository: str) -> Iterator[M
     targets = caller.pages(_CLIENT, "list_container_scan_targets", compartment_id, lifecycle_state="ACTIVE")
     for summary in targets:
         target: Mapping[str, Any] = caller.call(_CLIENT, "get_container_scan_target", summary["id"]).body
-        named = target["targetRegistry"].get("repositories") or [repository]
-        if repository in named:
+        named = target["targetRegistry"].get("repositories")
+        if not isinstance(named, list) or not named or repository in named:
             yield target
 
 
@@ -151,7 +152,7 @@ def _scans(caller: Caller, target: Mapping[str, Any]) -> bool:
     recipe: Mapping[str, Any] = caller.call(
         _CLIENT, "get_container_scan_recipe", target["containerScanRecipeId"]
     ).body
-    return str(recipe["scanSettings"]["scanLevel"]) != "NONE"
+    return text(recipe["scanSettings"], "scanLevel") not in {"", "NONE"}
 
 
 def _result(body: Mapping[str, Any]) -> ScanResult:
@@ -161,25 +162,25 @@ def _result(body: Mapping[str, Any]) -> ScanResult:
         tag=body["image"],
         highest_severity=body["highestProblemSeverity"],
         time_finished=datetime.fromisoformat(body["timeFinished"]),
-        problems=_problems(body.get("problems") or ()),
+        problems=_problems(objects(body.get("problems"))),
     )
 
 
 def _problems(entries: Sequence[Mapping[str, Any]]) -> tuple[Problem, ...]:
     return tuple(
         Problem(
-            name=entry["name"],
-            cve_reference=entry.get("cveReference") or "",
-            severity=entry["severity"],
-            state=entry.get("state") or "OPEN",
-            description=entry.get("description") or "",
+            name=text(entry, "name"),
+            cve_reference=text(entry, "cveReference"),
+            severity=text(entry, "severity"),
+            state=text(entry, "state") or "OPEN",
+            description=text(entry, "description"),
             packages=tuple(
                 VulnerablePackage(
-                    name=package["name"],
-                    version=package.get("version") or "",
-                    fixed_in=package.get("cveFixVersion") or "",
+                    name=text(package, "name"),
+                    version=text(package, "version"),
+                    fixed_in=text(package, "cveFixVersion"),
                 )
-                for package in entry.get("vulnerablePackages") or ()
+                for package in objects(entry.get("vulnerablePackages"))
             ),
         )
         for entry in entries

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from attrs import frozen
@@ -66,4 +67,4 @@ def _prometheus_port(words: Sequence[str]) -> int | None:
         return None
     addresses = [word.removeprefix(_ADDRESS_FLAG) for word in words if word.startswith(_ADDRESS_FLAG)]
     port = addresses[-1].rpartition(":")[2] if addresses else ""
-    return int(port) if port.isdecimal() else _PROMETHEUS_PORT
+    return int(port) if re.fullmatch(r"[0-9]{1,5}", port) else _PROMETHEUS_PORT

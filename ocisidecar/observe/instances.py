@@ -8,6 +8,7 @@ Source: oci.container_instances.models.ContainerInstanceSummary, Container and C
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
@@ -22,10 +23,11 @@ from ocisidecar.resources.container_instance import emulation
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.spec.suggestions import did_you_mean
 from ocisidecar.state.observed import Live, Phase
-from ocisidecar.wire import Json, objects, text
+from ocisidecar.wire import Json, number, objects, text
 
 CLIENT = "container_instances.ContainerInstanceClient"
 _NETWORK_CLIENT = "core.VirtualNetworkClient"
+_REPLICA = re.compile(r"(?P<base>.+)-(?P<number>[0-9]{1,9})", re.DOTALL)
 
 
 @frozen(kw_only=True)
@@ -317,8 +319,8 @@ def _instance(live: Live, containers: Sequence[Mapping[str, Json]], attachments:
         availability_domain=text(body, "availabilityDomain"),
         fault_domain=text(body, "faultDomain"),
         shape=text(body, "shape"),
-        ocpus=_number(hardware.get("ocpus")) or 0.0,
-        memory_in_gbs=_number(hardware.get("memoryInGBs")) or 0.0,
+        ocpus=number(hardware.get("ocpus")) or 0.0,
+        memory_in_gbs=number(hardware.get("memoryInGBs")) or 0.0,
         restart_policy=text(body, "containerRestartPolicy"),
         time_created=live.time_created,
         containers=tuple(_container(one, live) for one in ordered),
@@ -331,7 +333,7 @@ def _instance(live: Live, containers: Sequence[Mapping[str, Json]], attachments:
 def _container(body: Mapping[str, Json], live: Live) -> Container:
     limits = body.get("resourceConfig")
     limits = limits if isinstance(limits, Mapping) else {}
-    code = body.get("exitCode")
+    code = number(body.get("exitCode"))
     return Container(
         name=text(body, "displayName"),
         id=text(body, "id"),
@@ -343,10 +345,10 @@ def _container(body: Mapping[str, Json], live: Live) -> Container:
         is_running=is_running(body) and live.phase is Phase.READY,
         health=health(body),
         health_checks=tuple(_health_check(one) for one in objects(body.get("healthChecks"))),
-        restart_count=int(_number(body.get("containerRestartAttemptCount")) or 0),
-        exit_code=int(code) if isinstance(code, int | float) else None,
-        vcpus_limit=_number(limits.get("vcpusLimit")),
-        memory_limit_in_gbs=_number(limits.get("memoryLimitInGBs")),
+        restart_count=int(number(body.get("containerRestartAttemptCount")) or 0),
+        exit_code=int(code) if code is not None else None,
+        vcpus_limit=number(limits.get("vcpusLimit")),
+        memory_limit_in_gbs=number(limits.get("memoryLimitInGBs")),
         volume_names=tuple(text(mount, "volumeName") for mount in objects(body.get("volumeMounts"))),
         telemetry_role=telemetry_role_of(body),
     )
@@ -357,18 +359,14 @@ def _health_check(body: Mapping[str, Json]) -> HealthCheckStatus:
         name=text(body, "name") or text(body, "healthCheckType"),
         status=text(body, "status") or "UNKNOWN",
         status_details=text(body, "statusDetails"),
-        initial_delay_in_seconds=int(_number(body.get("initialDelayInSeconds")) or 0),
+        initial_delay_in_seconds=int(number(body.get("initialDelayInSeconds")) or 0),
         failure_action=text(body, "failureAction"),
-        port=int(_number(body.get("port")) or 0),
+        port=int(number(body.get("port")) or 0),
         path=text(body, "path") if text(body, "healthCheckType") == "HTTP" else "",
     )
 
 
-def _number(value: Json) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
-
-
 def _natural_order(name: str) -> tuple[str, int]:
     """Return a sort key of a replica's name with its number, so that `web-10` comes after `web-2`."""
-    base, dash, number = name.rpartition("-")
-    return (base, int(number)) if dash and number.isdigit() else (name, 0)
+    found = _REPLICA.fullmatch(name)
+    return (found["base"], int(found["number"])) if found is not None else (name, 0)

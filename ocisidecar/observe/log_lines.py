@@ -18,6 +18,8 @@ from typing import Literal
 
 from attrs import asdict, define, field, frozen
 
+from ocisidecar.timestamps import from_rfc3339
+
 WINDOW_BYTES = 256 * 1024
 """The most that OCI returns.  Source: as above."""
 
@@ -146,10 +148,11 @@ class LogFollower:
     def _parse(self, lines: Iterable[str]) -> Iterator[LogLine]:
         for line in lines:
             match = _PREFIXED.fullmatch(line)
-            if match is None:
+            time = from_rfc3339(match["time"]) if match is not None else None
+            if match is None or time is None:
                 yield self._line("stdout", line)
                 continue
-            self._time = datetime.fromisoformat(match["time"])
+            self._time = time
             stream: Stream = "stderr" if match["stream"] == "stderr" else "stdout"
             text = self._partial.pop(stream, "") + match["text"]
             if match["tag"] == _PARTIAL:

@@ -6,7 +6,6 @@ Source: oci.monitoring.MonitoringClient.summarize_metrics_data and oci.monitorin
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -18,7 +17,7 @@ from attrs import asdict, field, frozen
 from ocisidecar.errors import ConfigError
 from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.timestamps import now, rfc3339
-from ocisidecar.wire import Json, objects, tags_of, text
+from ocisidecar.wire import Json, number, objects, tags_of, text
 
 CLIENT = "monitoring.MonitoringClient"
 _NO_PANDAS = "to_pandas() needs pandas, which is not installed here: pip install pandas; without it use rows"
@@ -255,13 +254,13 @@ def read_metrics(
 
 def _rows(stream: Mapping[str, Json]) -> Iterator[MetricRow]:
     for point in objects(stream.get("aggregatedDatapoints")):
-        value = point.get("value")
-        if isinstance(value, int | float) and math.isfinite(value):
+        value = number(point.get("value"))
+        if value is not None:
             yield MetricRow(
                 time=datetime.fromisoformat(text(point, "timestamp")),
                 namespace=text(stream, "namespace"),
                 resource_group=text(stream, "resourceGroup"),
                 name=text(stream, "name"),
                 dimensions=tags_of(stream.get("dimensions")),
-                value=float(value),
+                value=value,
             )

@@ -7,7 +7,7 @@ from math import inf
 
 from attrs import frozen
 
-from ocisidecar.wire import Json, text
+from ocisidecar.wire import Json, number, text
 
 _EVERYTHING = (0.0, inf)
 
@@ -46,4 +46,5 @@ def _range(options: Json, low: str, high: str) -> tuple[float, float]:
 
 
 def _number(value: Json, unknown: float) -> float:
-    return float(value) if isinstance(value, int | float) else unknown
+    found = number(value)
+    return unknown if found is None else found

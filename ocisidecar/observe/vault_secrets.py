@@ -14,7 +14,7 @@ def read_secret(caller: Caller, ref: Ref) -> str:
 
     Source: oci.secrets.SecretsClient.get_secret_bundle.
     """
-    version: dict[str, Any] = {"version_number": int(ref.field)} if ref.field.isdigit() else {}
+    version: dict[str, Any] = {"version_number": int(ref.field)} if ref.field.isdecimal() else {}
     bundle = caller.call("secrets.SecretsClient", "get_secret_bundle", ref.key.name, **version).body
     content = bundle.get("secretBundleContent")
     return str(content.get("content", "")) if isinstance(content, Mapping) else ""

@@ -23,7 +23,7 @@ from ocisidecar.spec import InstanceSpec
 from ocisidecar.spec.limits import SHAPES
 from ocisidecar.state.observed import Live
 from ocisidecar.verify.report import Check
-from ocisidecar.wire import Json, text
+from ocisidecar.wire import number, text
 
 _LIMITS = "limits.LimitsClient"
 _SHAPE = re.compile(r"CI\.(?P<stem>\w+\.\w+)\.Flex")
@@ -164,9 +164,5 @@ def _left(context: Context, service: str, limit: Limit, domain: Mapping[str, Any
         ).body
     except ServiceCallError:
         return None
-    exact = _number(body.get("fractionalAvailability"))
-    return _number(body.get("available")) if exact is None else exact
-
-
-def _number(value: Json) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
+    exact = number(body.get("fractionalAvailability"))
+    return number(body.get("available")) if exact is None else exact

@@ -16,10 +16,11 @@ from attrs import evolve
 from ocisidecar.client.retry import CREATE_AFTER_IAM, UPDATE_AFTER_IAM
 from ocisidecar.client.session import Caller
 from ocisidecar.resources.facts import Fact, texts_in
-from ocisidecar.resources.instance_request import OcirImage, compose, has_response_file, ocir_images
+from ocisidecar.resources.instance_request import OcirImage, compose, ocir_images
 from ocisidecar.resources.kind import Kind, RepositoryPlace, Site
 from ocisidecar.resources.rights import compartment_words
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, Statement
+from ocisidecar.spec.volume import response_file_in
 from ocisidecar.state.desired import Desired
 from ocisidecar.wire import Body, Json, Key, Ref, Text
 
@@ -182,7 +183,7 @@ def _is_tagged(spec: DeploymentSpec, principal: str) -> bool:
     declared = (
         one
         for instance in spec.instances
-        if not has_response_file(instance)
+        if not response_file_in(instance.all_volumes)
         for container in instance.containers
         for one in container.statements
     )

@@ -63,8 +63,8 @@ class CompletedWhenReady(ABC):
     """A create request cannot ask for everything: a new resource is completed when it is ready."""
 
     @abstractmethod
-    def complete(self, caller: Caller, live: Live, body: Mapping[str, Json]) -> None:
-        """Add what the create request left out.  Idempotent."""
+    def complete(self, caller: Caller, live: Live, body: Mapping[str, Json]) -> str:
+        """Add what the create request left out, and return the OCID of the work request, if any.  Idempotent."""
 
 
 class HasParts(Kind):

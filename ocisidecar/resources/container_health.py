@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from attrs import frozen
 
 from ocisidecar.state.desired import HealthCriteria
-from ocisidecar.wire import Json, objects, text
+from ocisidecar.wire import Json, number, objects, text
 
 CRASH_LOOP_RESTARTS = 3
 """So many restarts before an instance is healthy are a crash loop; fewer may be containers that wait for others."""
@@ -50,7 +50,7 @@ def judge(containers: Iterable[Mapping[str, Json]], criteria: HealthCriteria) ->
 
 def _judge_one(container: Mapping[str, Json], name: str, criteria: HealthCriteria) -> tuple[str, str]:
     """Return why a container fails for good, and what is still awaited of it; both empty when it works."""
-    restarts = int(text(container, "containerRestartAttemptCount") or 0)
+    restarts = int(number(container.get("containerRestartAttemptCount")) or 0)
     exit_code = text(container, "exitCode")
     if restarts >= CRASH_LOOP_RESTARTS:
         last = f", last exit code {exit_code}" if exit_code else ""

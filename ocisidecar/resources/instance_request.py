@@ -173,12 +173,6 @@ def compose(
     )
 
 
-def has_response_file(instance: InstanceSpec) -> bool:
-    """Return whether a container of an instance is a management agent whose response file is made for it."""
-    contents = (content for volume in instance.all_volumes for content in volume.files.values())
-    return any(isinstance(content, AgentResponseFile) for content in contents)
-
-
 def group_key(instance: str) -> Key:
     """Return the key of an instance's own security group; with a dot for `main`, which no instance's name has."""
     return Key(SHARED_GROUP.kind, f"{instance}.instance" if instance == SHARED_GROUP.name else instance)

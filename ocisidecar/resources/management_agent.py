@@ -19,16 +19,26 @@ from typing import ClassVar
 from attrs import evolve
 
 from ocisidecar.client.session import Caller, Response
+from ocisidecar.resources.agent_data_sources import (
+    CLIENT,
+    SOURCES,
+    data_source,
+    has_own,
+    own_sources,
+    pending_state,
+    settle,
+)
+from ocisidecar.resources.capabilities import CompletedWhenReady, HasParts, HasWorkRequests
 from ocisidecar.resources.container_instance import compose_at
-from ocisidecar.resources.facts import Fact
-from ocisidecar.resources.instance_request import has_response_file
+from ocisidecar.resources.facts import Fact, objects_in
 from ocisidecar.resources.kind import Accepted, Kind, Site
 from ocisidecar.resources.phases import ACTIVE_PHASES
 from ocisidecar.spec import DeploymentSpec
+from ocisidecar.spec.volume import response_file_in
 from ocisidecar.state.desired import INSTALL_KEY, Desired
 from ocisidecar.state.identity import TAG_DIGEST, Identity, digest, records, tags_for
 from ocisidecar.state.observed import DEAD, Live, Phase
-from ocisidecar.wire import Body, Json, Key, Ref, text
+from ocisidecar.wire import Body, Json, Key, Ref, objects, text
 
 REMAINING = "remainingInstalls"
 """How many agents may still register with a key: no field of OCI's, but the difference of two."""
@@ -44,7 +54,6 @@ _INSTALLS_PER_REPLICA = 10
 _LIFETIME = timedelta(days=366)
 _RENEWED_BEFORE = timedelta(days=30)
 _NAME = re.compile(r"ocisidecar-(?P<length>[0-9]+)-(?P<names>.+)-(?P<suffix>[0-9a-f]{8})")
-_CLIENT = "management_agent.ManagementAgentClient"
 
 
 class ManagementAgentInstallKey(Kind):
@@ -56,14 +65,14 @@ class ManagementAgentInstallKey(Kind):
     name = INSTALL_KEY.kind
     heading = "Management agents"
     purpose = "lets the agents register"
-    client = _CLIENT
+    client = CLIENT
     noun = "management_agent_install_key"
     resource_types = ("management-agent-install-keys",)
     phases: ClassVar[Mapping[str, Phase]] = {**ACTIVE_PHASES, "INACTIVE": Phase.FAILED, "TERMINATED": Phase.FAILED}
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
         """Yield one key for all agents of a deployment, with registrations for restarts of their instances too."""
-        replicas = sum(one.replicas for one in spec.instances if has_response_file(one))
+        replicas = sum(one.replicas for one in spec.instances if response_file_in(one.all_volumes))
         if not replicas:
             return
         body: dict[str, Body] = {
@@ -154,52 +163,86 @@ def _now(caller: Caller) -> datetime:
     return datetime.fromtimestamp(caller.session.service_clock.time(), UTC)
 
 
-class ManagementAgent(Kind):
-    """An agent, which is found after it has registered.  API: management-agent/20200202, ManagementAgent."""
+class ManagementAgent(HasParts, HasWorkRequests, CompletedWhenReady):
+    """An agent, which is found after it has registered.  API: management-agent/20200202, ManagementAgent.
+
+    Its data source, if the spec asks the API for one, is a part of it.
+    """
 
     name = "management-agent"
     heading = "Management agents"
     purpose = "sends metrics; comes to be when its container registers"
-    client = _CLIENT
+    client = CLIENT
     noun = "management_agent"
     follows = "container-instance"
     resource_types = ("management-agents",)
-    mutable = frozenset({"displayName"})
+    mutable = frozenset({"displayName", SOURCES})
     hidden = frozenset({_CONTENT})
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
         """Yield one agent for each replica of the instances that have one."""
+        home = site.identity.compartment_id
         for instance in spec.instances:
-            for replica in range(instance.replicas) if has_response_file(instance) else ():
-                made = compose_at(site, spec, instance, replica)
+            file = response_file_in(instance.all_volumes)
+            for replica in range(instance.replicas) if file else ():
+                made, host = compose_at(site, spec, instance, replica), instance.display_name_of(replica)
                 body: dict[str, Body] = {
-                    "compartmentId": site.identity.compartment_id,
-                    "displayName": f"{spec.name} {instance.display_name_of(replica)}",
+                    "compartmentId": home,
+                    "displayName": f"{spec.name} {host}",
                     _OWNER: Ref(made.key),
                     _CONTENT: digest(made.sections),
                 }
+                if file and file.scrape_url is not None:
+                    body[SOURCES] = [data_source(file.scrape_url, file.metric_namespace, home, host)]
                 if (access := spec.effective_access).defined_tag is not None:
                     namespace, _, key = access.defined_tag.partition(".")
                     body["definedTags"] = {namespace: {key: access.name or spec.name}}
                 yield self.desired(made.key.name, body)
 
+    def facts(self, body: Mapping[str, Body]) -> Iterator[Fact]:
+        """Yield what it reads where the API is to tell it that."""
+        for source in objects_in(body, SOURCES):
+            yield "data source", f"{source.get('url')}, every minute, to {source.get('namespace')}"
+
     def as_key(self, key: Key, deployment: str, body: Mapping[str, Json]) -> Live:
-        """Return an agent; one that has not been in contact yet is PENDING, and its availability is its state."""
-        live = super().as_key(key, deployment, body)
-        availability = text(body, "availabilityStatus")
+        """Return an agent, whose availability is its state.
+
+        It is PENDING before it has been in contact, and while a data source of ours is made or changed.  Data
+        sources of others do not count.
+        """
+        sources = own_sources(body)
+        shown = {**body, SOURCES: list(sources)} if SOURCES in body else body
+        live, availability = super().as_key(key, deployment, shown), text(body, "availabilityStatus")
         if live.phase is not Phase.READY or not availability:
             return live
+        if pending := pending_state(sources):
+            return evolve(live, state=f"{availability}, its data source {pending}", phase=Phase.PENDING)
         phase = Phase.PENDING if availability == "NOT_AVAILABLE" else Phase.READY
         return evolve(live, state=availability, phase=phase)
+
+    def with_parts(self, caller: Caller, site: Site, live: Live) -> tuple[Live, ...]:
+        """Return an agent with our data sources, which take a GET if it has any; none if it is gone meanwhile."""
+        if live.phase in DEAD or not has_own(live.body):
+            return (evolve(live, body={**live.body, SOURCES: []}),)
+        now = self.get(caller, site, live.id)
+        return () if now is None else (now,)
 
     def create(self, caller: Caller, site: Site, body: Mapping[str, Json], token: str) -> Accepted:
         """Return what is waited for: the agent registers by itself."""
         return Accepted("", "NOT_REGISTERED", Phase.PENDING, {})
 
+    def complete(self, caller: Caller, live: Live, body: Mapping[str, Json]) -> str:
+        """Make the data source: an agent that an earlier run waited for may have it already."""
+        return settle(caller, live.id, objects(body.get(SOURCES))) if SOURCES in body else ""
+
     def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Accepted:
-        """Change name and tags; the other fields are no fields of the API."""
-        plain = {name: value for name, value in fields.items() if name not in {_OWNER, _CONTENT}}
-        return super().update(caller, site, live, plain)
+        """Change name, tags and data source; the other fields are no fields of the API."""
+        plain = {name: value for name, value in fields.items() if name not in {_OWNER, _CONTENT, SOURCES}}
+        accepted = super().update(caller, site, live, plain)
+        shown = {name: value for name, value in accepted.body.items() if name != SOURCES}
+        request = settle(caller, live.id, objects(fields[SOURCES])) if SOURCES in fields else ""
+        phase = Phase.PENDING if request else accepted.phase
+        return evolve(accepted, body=shown, phase=phase, work_request_id=request)
 
 
 def with_orphans(lives: Iterable[Live]) -> tuple[Live, ...]:
@@ -218,7 +261,7 @@ def with_orphans(lives: Iterable[Live]) -> tuple[Live, ...]:
         if agent.key.kind == ManagementAgent.name and agent.phase not in DEAD:
             owner = _owner(agent, instances.get((agent.deployment, agent.key.name), ()))
             if owner is not None:
-                rank = (_came_with(agent, owner), agent.state == "ACTIVE", _time(agent), agent.id)
+                rank = (_came_with(agent, owner), _is_in_contact(agent), _time(agent), agent.id)
                 best[owner.id] = max(best.get(owner.id, rank), rank)
     owners = {agent_id: owner_id for owner_id, (*_, agent_id) in best.items()}
     return tuple(_assigned(live, owners.get(live.id, "")) for live in found)
@@ -232,6 +275,10 @@ def _owner(agent: Live, instances: Iterable[Live]) -> Live | None:
     """
     elder = (one for one in instances if _time(one) <= _time(agent))
     return max(elder, key=lambda one: (_came_with(agent, one), _time(one), one.id), default=None)
+
+
+def _is_in_contact(agent: Live) -> bool:
+    return text(agent.body, "availabilityStatus") == "ACTIVE"
 
 
 def _came_with(agent: Live, instance: Live) -> bool:
@@ -261,7 +308,7 @@ def response_file(caller: Caller, identity: Identity, install_key: Live, agent: 
         install_key: the one to register with.
         agent: that is to register.
     """
-    answer = caller.call(_CLIENT, "get_management_agent_install_key", install_key.id)
+    answer = caller.call(CLIENT, "get_management_agent_install_key", install_key.id)
     given = agent.body.get("freeformTags")
     tags = {**(given if isinstance(given, Mapping) else {}), **agent.tags(identity)}
     lines = [

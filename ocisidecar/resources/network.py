@@ -110,9 +110,10 @@ class Vcn(NetworkKind, CompletedWhenReady):
         plain = {name: value for name, value in body.items() if name != _DEFAULT_RULES}
         return super().create(caller, site, plain, token)
 
-    def complete(self, caller: Caller, live: Live, body: Mapping[str, Json]) -> None:
+    def complete(self, caller: Caller, live: Live, body: Mapping[str, Json]) -> str:
         """Empty the default security list."""
         _empty_default_list(caller, live)
+        return ""
 
     def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Accepted:
         """Change names and tags, and empty the default security list where it has rules."""

@@ -106,9 +106,10 @@ class NetworkSecurityGroup(HasParts, CompletedWhenReady):
         plain = {name: value for name, value in body.items() if name != _RULES}
         return super().create(caller, site, plain, token)
 
-    def complete(self, caller: Caller, live: Live, body: Mapping[str, Json]) -> None:
+    def complete(self, caller: Caller, live: Live, body: Mapping[str, Json]) -> str:
         """Add the missing rules: a group that an earlier run created may have some already."""
         self._set_rules(caller, live.id, body[_RULES])
+        return ""
 
     def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Accepted:
         """Change names and tags where they differ, and rules by content."""

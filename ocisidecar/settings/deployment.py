@@ -231,7 +231,7 @@ def _metrics_forwarder(values: Values) -> SidecarSpec:
 def _management_agent(values: Values) -> SidecarSpec:
     response = values.mgmt_agent_response_file
     target = _app_scrape(values)
-    source = {}
+    source: dict[str, Any] = {}
     if not values.enable_prometheus_sidecar and target is not None:
         source = {"scrape_url": f"{_LOOPBACK}:{target.port}{target.path}"}
     sidecar = SidecarSpec.management_agent(

@@ -14,7 +14,7 @@ from attrs import frozen
 
 from ocisidecar.spec.container import ContainerFields
 from ocisidecar.spec.instance import InstanceSpec
-from ocisidecar.spec.scrape import METRIC_NAMESPACE, RECEIVE_PORT_VARIABLE
+from ocisidecar.spec.scrape import METRIC_NAMESPACE, METRIC_NAMESPACE_VARIABLE, RECEIVE_PORT_VARIABLE
 from ocisidecar.spec.validate.audience import Audience
 
 MeasuredBy = Literal["oci", "prometheus", "blackbox_exporter", "log_forwarder", "app"]
@@ -34,7 +34,6 @@ Source: Oracle documentation, "Container Instance Metrics".
 
 _OF_INSTANCES: Final = f'{{resourceDisplayName =~ "{INSTANCES}"}}'
 _OF_DEPLOYMENT: Final = f'{{deployment = "{DEPLOYMENT}"}}'
-_NAMESPACE: Final = "OCISIDECAR_METRIC_NAMESPACE"
 _SELECTORS: Final = "OCISIDECAR_METRICS"
 _LOG: Final = "OCISIDECAR_LOG_ID"
 _NOT_SELECTED: Final = re.compile(r"(go|process|promhttp|prometheus|scrape|net_conntrack|python|jvm|node)_")
@@ -160,7 +159,9 @@ def _unsent_by(
     for preset, is_one in ((measurer.preset, measurer.is_one), ("prometheus", _is_prometheus)):
         if not any(map(is_one, instance.containers)):
             return f"add {_named(preset, audience)} {where}"
-    senders = [one for one in instance.containers if one.environment_variables.get(_NAMESPACE) == namespace]
+    senders = [
+        one for one in instance.containers if one.environment_variables.get(METRIC_NAMESPACE_VARIABLE) == namespace
+    ]
     if not senders:
         return f"add {_named('metrics_forwarder', audience)} for the namespace {namespace!r} {where}"
     if any(_sends(one, metric) for one in senders):
@@ -182,7 +183,7 @@ def _named(preset: str, audience: Audience) -> str:
 def _namespaces(instances: Iterable[InstanceSpec]) -> Iterator[str]:
     for instance in instances:
         for container in instance.containers:
-            value = container.environment_variables.get(_NAMESPACE)
+            value = container.environment_variables.get(METRIC_NAMESPACE_VARIABLE)
             if isinstance(value, str):
                 yield value
 

@@ -35,6 +35,9 @@ ALERTMANAGER_PORT_VARIABLE = "OCISIDECAR_ALERTMANAGER_PORT"
 METRIC_NAMESPACE: Final = "ocisidecar"
 """Where in OCI Monitoring the metrics that sidecars send appear, unless another namespace is given."""
 
+METRIC_NAMESPACE_VARIABLE = "OCISIDECAR_METRIC_NAMESPACE"
+"""A container with this variable sends metrics there."""
+
 BUDGET_VARIABLES = ("OCISIDECAR_MAX_STREAMS", "OCISIDECAR_INTERVAL_SECONDS")
 """A container with these variables sends at most so many streams, each with a datapoint in so many seconds."""
 

@@ -82,5 +82,5 @@ _PLAIN: Mapping[type, Callable[[Any], Any]] = {
     Plain: lambda plain: {"plain": plain.value},
     SecretRef: lambda secret: {"secret": _shortened(_arguments(secret, SecretRef), SecretRef)},
     PrometheusConfig: lambda config: {"prometheus": _arguments(config, PrometheusConfig)},
-    AgentResponseFile: lambda _: {"agent_response_file": {}},
+    AgentResponseFile: lambda file: {"agent_response_file": _arguments(file, AgentResponseFile)},
 }

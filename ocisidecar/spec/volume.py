@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal, TypeAlias, cast
 
@@ -178,3 +178,9 @@ class Mount(ShortRepr):
 def as_mounts(value: Mapping[str, str | VolumeSpec | Mount]) -> Mapping[str, Mount]:
     """Normalise mounts: absolute path → volume name, volume or `Mount`."""
     return as_dict(value, lambda target: Mount(target) if isinstance(target, str | VolumeSpec) else target)
+
+
+def response_file_in(volumes: Iterable[VolumeSpec]) -> AgentResponseFile | None:
+    """Return the response file of an agent that registers with the deployment's key; None where there is none."""
+    contents = (content for volume in volumes for content in volume.files.values())
+    return next((content for content in contents if isinstance(content, AgentResponseFile)), None)

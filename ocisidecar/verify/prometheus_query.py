@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from http import HTTPStatus
 from urllib.parse import urlencode
@@ -22,7 +22,7 @@ from ocisidecar.observe.metrics import MetricRow, Metrics
 from ocisidecar.observe.resolution import prometheus_step, seconds_of
 from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, as_deployment
-from ocisidecar.timestamps import Since, now, start_of
+from ocisidecar.timestamps import Since, from_epoch, now, start_of
 from ocisidecar.verify.http_probe import UrlResolver, open_ports, probe_prometheus, prometheus_url
 from ocisidecar.verify.inspection import inspect
 from ocisidecar.verify.prometheus_access import PrometheusAccess, access_to_prometheus
@@ -154,10 +154,11 @@ def _rows(instance: Instance, series: Mapping[str, Json]) -> Iterator[MetricRow]
     values = series.get("values")
     for pair in values if isinstance(values, list) else []:
         if isinstance(pair, list) and len(pair) == len(("time", "value")):
-            time, value = (_number(one) for one in pair)
-            if math.isfinite(time) and math.isfinite(value):
+            seconds, value = (_number(one) for one in pair)
+            time = from_epoch(seconds)
+            if time is not None and math.isfinite(value):
                 yield MetricRow(
-                    time=datetime.fromtimestamp(time, UTC),
+                    time=time,
                     namespace="",
                     resource_group="",
                     name=name,
@@ -170,5 +171,5 @@ def _number(value: Json) -> float:
     """Return a number, which Prometheus writes as text; NaN for what is none."""
     try:
         return float(value) if isinstance(value, str | int | float) else math.nan
-    except ValueError:
+    except (ValueError, OverflowError):
         return math.nan

@@ -278,6 +278,18 @@ class TestPollOfWorkRequests:
         assert observation(watch(kind, goal=goal, work_request_id="wr")).status is status
         assert kind.asked == ["list", "work"]
 
+    @pytest.mark.parametrize("work", [Phase.PENDING, Phase.READY, Phase.FAILED])
+    def test_a_change_of_what_is_ready_is_judged_by_its_work_request(self, observation, work):
+        """A ready state says nothing about a change; what is waited for is named."""
+        status = {
+            Phase.PENDING: WaitStatus.PENDING,
+            Phase.READY: WaitStatus.REACHED,
+            Phase.FAILED: WaitStatus.FAILED,
+        }
+        watched = watch(ScriptedKind(live(Phase.READY), work=work), work_request_id="wr", is_change=True)
+        assert observation(watched).status is status[work]
+        assert watched.pending == ("its work request wr has not ended" if work is Phase.PENDING else "")
+
     def test_the_work_request_is_read_only_in_doubt(self, observation):
         """A state that shows that the goal is reached needs no request for the work request."""
         kind = ScriptedKind(live(Phase.READY))

@@ -90,6 +90,15 @@ _OBSERVED = SMALL.with_instance(
 )
 _TWO = SMALL.with_instance(InstanceSpec("main", image_url=IMAGE + "1", ports=[9090]))
 _AGENT = SMALL.with_instance(SMALL.instances[0].with_sidecar(SidecarSpec.management_agent()))
+
+
+def _told(url: str) -> DeploymentSpec:
+    """Return a deployment with an agent that the API tells what to read."""
+    agent = SidecarSpec.management_agent(data_source="api", scrape_url=url)
+    return SMALL.with_instance(SMALL.instances[0].with_sidecar(agent))
+
+
+_TOLD, _TOLD_OTHERWISE = _told("http://127.0.0.1:9090/federate"), _told("http://127.0.0.1:8080/metrics")
 _STOP_FIRST = evolve(FULL, instances=[ALONE], alarms=[], logging=None, repositories=[])
 _PUBLIC = evolve(FULL, network=NetworkSpec.public(dns_label="web"))
 
@@ -157,6 +166,15 @@ SCENARIOS: Mapping[str, Scenario] = {
         other=_with(_AGENT, image_url=IMAGE + "3", replicas=3),
     ),
     "fewer agents": Scenario(before=_with(_AGENT, replicas=3), job=_AGENT, other=SMALL),
+    "agents with data sources": Scenario(
+        before=_TOLD,
+        job=_with(_TOLD_OTHERWISE, image_url=IMAGE + "2", replicas=2),
+        other=_with(_TOLD, image_url=IMAGE + "3", replicas=3),
+    ),
+    "data sources in place": Scenario(
+        before=_with(_TOLD, replicas=2), job=_with(_TOLD_OTHERWISE, replicas=2), other=_AGENT
+    ),
+    "data sources destroyed": Scenario(before=_with(_TOLD, replicas=2), job=None, other=_TOLD_OTHERWISE),
     "agents destroyed": Scenario(before=_with(_AGENT, replicas=2), job=None, other=_AGENT),
     "destroy": Scenario(before=FULL, job=None, other=_PUBLIC),
     "destroy of what stops first": Scenario(before=_STOP_FIRST, job=None, other=_with(_STOP_FIRST, ports=[443])),

@@ -44,6 +44,17 @@ READS = {
     ("logging.LoggingManagementClient", "get_work_request"),
     ("logging.LoggingManagementClient", "list_work_request_errors"),
     ("loggingsearch.LogSearchClient", "search_logs"),
+    *(
+        ("management_agent.ManagementAgentClient", name)
+        for name in (
+            "create_data_source",
+            "update_data_source",
+            "delete_data_source",
+            "get_work_request",
+            "list_work_requests",
+            "list_work_request_errors",
+        )
+    ),
     ("monitoring.MonitoringClient", "list_metrics"),
     ("monitoring.MonitoringClient", "summarize_metrics_data"),
     (METRIC_INGESTION.partition("/")[0], "post_metric_data"),
@@ -52,6 +63,10 @@ READS = {
     ("secrets.SecretsClient", "list_secret_bundle_versions"),
     ("artifacts.ArtifactsClient", "list_container_images"),
     ("identity.IdentityClient", "list_compartments"),
+    *(
+        ("vulnerability_scanning.VulnerabilityScanningClient", name.replace("_", "_container_scan_", 1))
+        for name in ("get_recipe", "get_result", "get_target", "list_results", "list_targets")
+    ),
 }
 CALLED = READS | {
     (kind.client, name)
@@ -102,3 +117,66 @@ def test_every_exception_is_about_an_operation_that_is_called():
     """The table of other id fields holds nothing else."""
     called = {f"{client.partition('.')[0]}.{name}" for client, name in CALLED}
     assert set(_ID_FIELDS) | set(_REQUIRED) | _WITHOUT_STATE <= called
+
+
+RULE = {"direction": "INGRESS", "protocol": "6", "tcpOptions": {"destinationPortRange": {"min": 80, "max": 80}}}
+GROUP, LIST = "list_network_security_group_security_rules", "get_security_list"
+
+
+def with_ports(**changes):
+    return {**RULE, "id": "1", "tcpOptions": {"destinationPortRange": {"min": 80, "max": 80, **changes}}}
+
+
+def security_list(*rules):
+    return {"id": "ocid1.securitylist.oc1..x", "lifecycleState": "AVAILABLE", "ingressSecurityRules": [*rules]}
+
+
+def container(**fields):
+    return {"id": "ocid1.computecontainer.oc1..x", "lifecycleState": "ACTIVE", **fields}
+
+
+@pytest.mark.parametrize(
+    ("client", "operation", "body", "problem"),
+    [
+        (
+            NETWORK,
+            GROUP,
+            [with_ports(min="eighty")],
+            "in an entry of the list, `tcpOptions.destinationPortRange` is",
+        ),
+        (NETWORK, GROUP, [with_ports(max=None)], "in an entry of the list, `tcpOptions.destinationPortRange` is"),
+        (
+            NETWORK,
+            GROUP,
+            [{**RULE, "id": "1", "tcpOptions": "80"}],
+            "in an entry of the list, `tcpOptions` is '80'",
+        ),
+        (NETWORK, LIST, security_list(RULE, with_ports(max={})), "`tcpOptions.destinationPortRange` is"),
+        (NETWORK, LIST, security_list({**RULE, "udpOptions": {"sourcePortRange": []}}), "`udpOptions.source"),
+        (
+            INSTANCES,
+            "get_container",
+            container(containerRestartAttemptCount="2"),
+            "`containerRestartAttemptCount` is",
+        ),
+        (INSTANCES, "get_container", container(exitCode=1e999), "`exitCode` is inf"),
+        (INSTANCES, "get_container", container(timeCreated="2026-13-01T00:00:00Z"), "`timeCreated` is '2026-13"),
+        (
+            "management_agent.ManagementAgentClient",
+            "get_management_agent_install_key",
+            {"id": "ocid1.managementagentinstallkey.oc1..x", "lifecycleState": "ACTIVE", "timeExpires": "soon"},
+            "`timeExpires` is 'soon'",
+        ),
+    ],
+)
+def test_values_that_cannot_be_read(client, operation, body, problem):
+    """A port, number or time that is none makes a response malformed, since nothing true follows from it."""
+    assert problem_of(client, operation, body, {}).startswith(problem)
+
+
+@pytest.mark.parametrize(
+    "rule", [RULE, {**RULE, "tcpOptions": None}, {**RULE, "tcpOptions": {"sourcePortRange": None}}]
+)
+def test_a_rule_may_be_for_all_ports(rule):
+    """Options and ranges that are absent or null are no fault."""
+    assert problem_of(NETWORK, LIST, security_list(rule), {}) == ""

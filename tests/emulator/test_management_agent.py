@@ -212,7 +212,10 @@ def test_a_data_source_is_sent_to_an_agent_that_is_there(make_emulator, client_o
     assert agents.get_work_request(request_id).data.status == "IN_PROGRESS"
     agents.delete_management_agent(agent.id)
     clock.advance(5)
-    assert emulator.live().keys() & {"management-agent", "management-agent-data-source"} == set()
+    assert "management-agent" not in emulator.live()
+    with pytest.raises(oci.exceptions.ServiceError, match="'status': 404"):
+        agents.get_data_source(agent.id, source.key)
+    assert not emulator.app.cloud.store.all("management-agent-data-source", clock.time())
 
 
 def test_a_data_source_that_fails_says_why(emulator, make_key_of, run_agent, listed, agents, compartment):

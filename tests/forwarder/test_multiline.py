@@ -109,6 +109,16 @@ def test_a_trace_within_what_may_be_another_is_not_decided_before_it():
 
 
 @pytest.mark.usefixtures("short_records")
+def test_a_trace_before_a_line_that_is_longer_than_a_record_does_not_wait():
+    """No line after it can belong to a record that began so far before, so the trace is whole however the file grew."""
+    text = "Caused by: .o\n\tfrom a:2\n" + "x" * 401 + "\n"
+    whole = texts_growing(text, [])
+    assert whole[0] == (0, b"Caused by: .o\\n\\tfrom a:2")
+    for end in range(len(text)):
+        assert texts_growing(text, [end]) == whole
+
+
+@pytest.mark.usefixtures("short_records")
 def test_a_very_long_trace_is_cut_between_lines():
     """A trace beyond the limit of a record is cut at an end of a line, and nothing of it is missing."""
     trace = "x.Error: a\n" + "\tat a.B.c(B.java:1)\n" * 60

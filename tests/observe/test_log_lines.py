@@ -150,3 +150,10 @@ def test_a_line_prints_and_turns_into_plain_data():
         "text": "hello",
     }
     assert line("hello", time=None).to_dict()["time"] is None
+
+
+@pytest.mark.parametrize("time", ["2026-13-01T00:00:00Z", "2026-03-01T25:00:00Z", "٢٠٢٦-03-01T10:00:00Z"])
+def test_what_only_looks_like_a_time_is_text(time):
+    """A line that begins with a date that there is not has no time of its own, and is kept whole."""
+    text = f"{time} stdout F hello"
+    assert new_follower().read(Window.of(f"{text}\n")) == [line(text, time=None)]

@@ -151,6 +151,12 @@ CALLERS = {
     "existing network": lambda given: DeploymentSpec(
         "web", [WEB], network=NetworkSpec.existing(given.subnet), access=AccessSpec.none()
     ),
+    "management agent": lambda given: DeploymentSpec(
+        "web",
+        [WEB.with_sidecar(SidecarSpec.management_agent(data_source="api"))],
+        network=NetworkSpec.existing(given.subnet),
+        access=AccessSpec.none(),
+    ),
     "CI user": lambda given: DeploymentSpec(
         "web",
         [WEB.with_volume(VolumeSpec.config_file("config", {"token": given.secret}), mount_path="/config")],
@@ -167,6 +173,7 @@ NUMBERS = {
     "compartment administrator without access": 3,
     "compartment administrator with an existing group": 5,
     "existing network": 3,
+    "management agent": 5,
     "CI user": 4,
     "instance principal": 3,
 }

@@ -85,6 +85,7 @@ def cases(prefix: str) -> Mapping[str, Case]:
     own = dict.fromkeys(("vcn/main", "route-table/main", "security-list/main", "subnet/main"), "")
     gateways = dict.fromkeys(("nat-gateway/main", "service-gateway/main"), "")
     agent = APP.with_sidecar(SidecarSpec.management_agent())
+    told = APP.with_sidecar(SidecarSpec.management_agent(data_source="api"))
     found = (
         _case(
             DeploymentSpec(f"{prefix}-public", network=NetworkSpec.public()),
@@ -112,6 +113,18 @@ def cases(prefix: str) -> Mapping[str, Case]:
                 "network-security-group/app": "",
                 "container-instance/app-0": "displayName",
                 "management-agent/app-0": "displayName",
+                str(INSTALL_KEY): UNTAGGED,
+            },
+        ),
+        _case(
+            DeploymentSpec(f"{prefix}-told-agent", [told], access=AccessSpec.none()),
+            changes={"instances": [evolve(told, display_name="renamed")]},
+            fields={
+                **own,
+                **gateways,
+                "network-security-group/app": "",
+                "container-instance/app-0": "displayName",
+                "management-agent/app-0": "displayName dataSourceList",
                 str(INSTALL_KEY): UNTAGGED,
             },
         ),

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from ocisidecar.plan.build import desire
+from ocisidecar.resources.agent_data_sources import data_source
 from ocisidecar.resources.instance_request import VNIC_MUTABLE
 from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS
@@ -20,9 +21,9 @@ from tests.strategies import deployments
 NOT_SENT = {
     "network-security-group": {"securityRules"},
     "vcn": {"defaultSecurityRules"},
-    "management-agent": {"instance"},
+    "management-agent": {"instance", "dataSourceList"},
 }
-"""Fields of our bodies that are not sent, or by AddNetworkSecurityGroupSecurityRules."""
+"""Fields of our bodies that are not sent, or by requests of their own: rules of groups and data sources."""
 IN_SEPARATE_REQUESTS = {"vnics", "containers"}
 """Fields of a container instance that are updated and read by separate requests."""
 WITHOUT_TAGS = {"management-agent-install-key"}
@@ -108,6 +109,15 @@ def test_rules_are_those_of_the_sdk(spec):
             models = importlib.import_module("oci.core.models")
             wire = resolve({"securityRules": made.body["securityRules"]}, lambda ref: f"ocid1.{ref.key.kind}")
             assert list(faults(wire, "AddNetworkSecurityGroupSecurityRulesDetails", models)) == []
+
+
+def test_data_sources_are_those_of_the_sdk():
+    """A data source has only fields of the SDK's models for making one, and those that change for changing one."""
+    models = importlib.import_module("oci.management_agent.models")
+    wanted = data_source("http://127.0.0.1:9090/metrics", "shop", "ocid1.compartment", "web-0")
+    assert list(faults({**wanted, "name": "a"}, "CreateDataSourceDetails", models)) == []
+    changed = {name: value for name, value in wanted.items() if name not in {"namespace", "compartmentId"}}
+    assert list(faults(changed, "UpdateDataSourceDetails", models)) == []
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)

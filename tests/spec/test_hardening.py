@@ -157,6 +157,7 @@ AGENT = SidecarSpec.management_agent(response_file=KEY)
         (TLS, SidecarSpec.grafana(), "give prometheus_url='https://127.0.0.1:9090'"),
         (TLS, AGENT, "cannot read prometheus, which asks for HTTPS: Oracle's scraper takes plain http"),
         (USERS, AGENT, "which asks for a password: "),
+        (USERS, SidecarSpec.management_agent(data_source="api"), "which asks for a password: "),
         (USERS, SidecarSpec.grafana(prometheus_user="ops", prometheus_password=KEY), ""),
         (TLS, SidecarSpec.grafana(prometheus_url=HTTPS), ""),
         (USERS, SidecarSpec.grafana(prometheus_url="https://metrics.example.com"), ""),

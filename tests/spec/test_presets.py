@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from oci_lexer_parser import parse_policy_statements
@@ -317,6 +318,31 @@ def test_management_agent_refuses_what_it_cannot_use(name: str, value: str):
     """A value that the agent or Monitoring would refuse at run time is a problem of the spec."""
     (problem,) = SidecarSpec.management_agent(response_file=SECRET, **{name: value}).problems
     assert problem.startswith(f"{name} must be ")
+
+
+def test_what_the_api_tells_the_agent_is_in_no_variable():
+    """URL and namespace go with the response file; the namespace stays for those who look for the metrics."""
+    sidecar = SidecarSpec.management_agent(data_source="api", scrape_url="http://h/m", metric_namespace="shop")
+    file = AgentResponseFile(scrape_url="http://h/m", metric_namespace="shop")
+    assert volume_at(sidecar, "/etc/management-agent").files == {"input.rsp": file}
+    assert sidecar.environment_variables == {
+        "OCISIDECAR_DATA_SOURCE": "api",
+        "OCISIDECAR_METRIC_NAMESPACE": "shop",
+    }
+    assert not sidecar.problems
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ({"data_source": "service"}, "data_source must be 'file' or 'api', got 'service'"),
+        ({"data_source": "api", "response_file": SECRET}, "data_source 'api' is for agents that register with"),
+    ],
+)
+def test_a_data_source_that_nobody_makes_is_refused(arguments: dict[str, Any], problem: str):
+    """The choice is one of two words, and the agents of your own key are yours to tell what to read."""
+    (found,) = SidecarSpec.management_agent(**arguments).problems
+    assert found.startswith(problem)
 
 
 @pytest.mark.parametrize("name", PRESETS)

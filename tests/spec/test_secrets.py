@@ -261,6 +261,7 @@ PRESETS = [
     SidecarSpec.prometheus(remote_write=["https://u:hunter2@h/"]),
     SidecarSpec.prometheus(remote_write=["https://h/?api_key=hunter2"]),
     SidecarSpec.management_agent(response_file="x", scrape_url="http://u:hunter2@h/metrics"),
+    SidecarSpec.management_agent(data_source="api", scrape_url="http://u:hunter2@h/metrics"),
 ]
 
 

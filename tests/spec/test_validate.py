@@ -370,6 +370,18 @@ def test_the_management_agent_is_refused_on_arm(fields):
     assert "SidecarSpec.metrics_forwarder()" in problem
 
 
+def test_a_data_source_for_an_agent_is_checked():
+    """What the service or the agent would refuse is a problem at the field of the response file."""
+    agent = SidecarSpec.management_agent(
+        image_url="a:1", data_source="api", scrape_url="ftp://a", metric_namespace="oci_a"
+    )
+    found = {
+        one.path.rpartition(".")[2]: one.message for one in validate(SHOP.with_instance(WEB.with_sidecar(agent)))
+    }
+    assert found.keys() == {"scrape_url", "metric_namespace"}
+    assert found["scrape_url"].startswith("must be http://")
+
+
 def test_preset_problems_are_reported():
     """A problem that a preset reports is a problem of its sidecar."""
     agent = SidecarSpec.management_agent(image_url="a:1", scrape_url="ftp://a")

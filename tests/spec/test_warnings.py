@@ -119,6 +119,24 @@ def test_rights_that_others_must_grant():
     assert warning.endswith("others must grant these rights: use log-content")
 
 
+@pytest.mark.parametrize("preset", [SidecarSpec.metrics_forwarder, SidecarSpec.management_agent])
+def test_a_namespace_that_a_tag_does_not_keep_apart(preset):
+    """Who narrows the access to one deployment learns that the default namespace is that of all, and what helps."""
+    tagged = evolve(SHOP, access=AccessSpec.deployment(defined_tag="Ops.deployment"))
+    (warning,) = spec_warnings(tagged.with_instance(WEB.with_sidecar(preset(image_url="a:1"))))
+    assert warning.startswith('instances["web"].sidecars["')
+    assert "the metric namespace 'ocisidecar'" in warning
+    assert warning.endswith("give metric_namespace")
+    named = WEB.with_sidecar(preset(image_url="a:1", metric_namespace="shop"))
+    assert spec_warnings(tagged.with_instance(named)) == ()
+    shared = AccessSpec.of("platform", defined_tag="Ops.deployment")
+    for access in (AccessSpec.deployment(), shared):
+        assert (
+            spec_warnings(evolve(tagged, access=access).with_instance(WEB.with_sidecar(preset(image_url="a:1"))))
+            == ()
+        )
+
+
 def test_the_right_to_push_into_an_existing_log_is_for_all_log_groups():
     """OCI reads a log only by its group, so that the plan of an existing log says how far the right goes."""
     web = WEB.with_volume(VolumeSpec.empty_dir("logs"), mount_path="/logs").with_sidecar(

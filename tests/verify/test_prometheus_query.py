@@ -106,7 +106,14 @@ def test_a_wrong_query_is_refused_in_prometheus_words(ask, endpoint):
     [
         (503, {"status": "error", "error": "query timed out"}, "query timed out"),
         (200, "nonsense", "it answered with status 200 and no result"),
-        (200, {"status": "success", "data": {"result": [{"values": [1, ["x"], ["y", "z"]]}]}}, None),
+        (
+            200,
+            {
+                "status": "success",
+                "data": {"result": [{"values": [1, ["x"], ["y", "z"], [1e18, "1"], [10**400, "1"]]}]},
+            },
+            None,
+        ),
     ],
 )
 def test_answers_of_other_forms(ask, endpoint, status, answer, words):

@@ -97,9 +97,9 @@ class TraceRule:
                 refused = sign if refused is None else refused
                 at = sign + 1
                 continue
-            if not is_final and refused is not None and _may_begin(block, refused, complete):
-                break
             head, stop = span
+            if not is_final and refused is not None and _may_begin(block, refused, complete, min(head, refused)):
+                break
             if not is_final and not _has_ended(block, head, stop, complete):
                 return b"".join((*parts, block[floor:])), head
             last = stop - 1 if block[stop - 1 : stop] == b"\n" else stop
@@ -132,9 +132,12 @@ def _trace_at(block: bytes, sign: int, floor: int, complete: int) -> tuple[int, 
     return (head, match.end()) if match is not None and match.end() > head else None
 
 
-def _may_begin(block: bytes, sign: int, complete: int) -> bool:
-    """Return whether the next lines may make a trace of a sign that begins none with the lines that there are."""
-    return block.count(b"\n", sign, complete) < _LINES_AFTER
+def _may_begin(block: bytes, sign: int, complete: int, first: int) -> bool:
+    """Return whether the next lines may make a trace of a sign that begins none with the lines that there are.
+
+    They cannot where they are too far from `first`, with which the record would begin.
+    """
+    return block.count(b"\n", sign, complete) < _LINES_AFTER and len(block) - first <= records.MAX_RECORD_BYTES
 
 
 def _limit(block: bytes, head: int, complete: int) -> int:

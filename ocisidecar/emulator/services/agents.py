@@ -1,7 +1,8 @@
 """Management Agent: the agents, which are made by registration only; see `agent_registry`.
 
 Source: oci.management_agent.models.ManagementAgent and ManagementAgentSummary; Oracle, "Perform Management Agent
-administration tasks", for what the availability means.  UNCONFIRMED: that a delete takes effect at once.
+administration tasks", for what the availability means.  UNCONFIRMED: that a delete takes effect at once, and takes
+along the data sources, which have no address but one below their agent.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.validate.audience import Audience
 from ocisidecar.spec.validate.fields import Problem
 from ocisidecar.spec.validate.paths import containers_of
+from ocisidecar.spec.volume import response_file_in
 from ocisidecar.spec.web_config import (
     READER_URL_VARIABLE,
     READER_USER_VARIABLE,
@@ -18,7 +19,7 @@ from ocisidecar.spec.web_config import (
     protection_of,
 )
 
-_AGENT_VARIABLE = "OCISIDECAR_SCRAPE_URL"
+_AGENT_VARIABLE, _API_VARIABLE = "OCISIDECAR_SCRAPE_URL", "OCISIDECAR_DATA_SOURCE"
 _EXPORTER = "http://127.0.0.1:9100/metrics"
 _GRAFANA_VARIABLE = "OCISIDECAR_SCRAPE_INTERVAL"
 _AGENT = (
@@ -32,13 +33,16 @@ def reader_problems(instance: InstanceSpec, audience: Audience) -> Iterator[Prob
     protection = protection_of(instance)
     if protection is None or not protection.is_known:
         return
+    file = response_file_in(instance.all_volumes)
     for path, container in containers_of(instance):
-        if is_read_at(container.environment_variables.get(_AGENT_VARIABLE), protection.port):
+        variables = container.environment_variables
+        url = file.scrape_url if file and _API_VARIABLE in variables else variables.get(_AGENT_VARIABLE)
+        if is_read_at(url, protection.port):
             yield (
                 path,
                 _AGENT.format(protection.container, _asked(protection), _given("scrape_url", _EXPORTER, audience)),
             )
-        elif _GRAFANA_VARIABLE in container.environment_variables:
+        elif _GRAFANA_VARIABLE in variables:
             yield from ((path, problem) for problem in _of_grafana(container, protection, audience))
 
 

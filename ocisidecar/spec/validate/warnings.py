@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ocisidecar.spec.access import AccessSpec
 from ocisidecar.spec.deployment import DeploymentSpec
 from ocisidecar.spec.instance import InstanceSpec
 from ocisidecar.spec.internet import blocks_in, is_internet, is_whole_internet, public_addresses
 from ocisidecar.spec.limits import SHAPES
 from ocisidecar.spec.network import NetworkSpec
+from ocisidecar.spec.scrape import METRIC_NAMESPACE, METRIC_NAMESPACE_VARIABLE
 from ocisidecar.spec.secret_texts import masked_content
 from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.validate.paths import containers_of, joined
@@ -22,6 +24,10 @@ _UNNOTICED = (
 _ALL_LOG_GROUPS = (
     "an existing log does not show its group, so the right to push lines covers all log groups of the compartment: "
     "give log_group_id instead of log_id"
+)
+_SHARED_NAMESPACE = (
+    f"posts into the metric namespace {METRIC_NAMESPACE!r}, as every deployment does that names none, so that "
+    "defined_tag keeps no other one of them out: give metric_namespace"
 )
 _PLATFORM = re.compile(r"amd64|arm(32|64)?(v\d)?|x86_64|i386|s390x|ppc64le|(alpine|debian|ubuntu)[\d.]*")
 """Words of tags whose numbers name no version of the image's program."""
@@ -61,6 +67,7 @@ def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[st
     yield from _of_existing_network(instance, spec.effective_network)
     yield from _hidden_changes(instance)
     yield from _of_protected(instance)
+    yield from _of_shared_namespace(instance, spec.effective_access)
     if spec.effective_logging.log_id is not None and any(_pushes(one) for one in instance.containers):
         yield "statements", _ALL_LOG_GROUPS
     for path, container in containers_of(instance):
@@ -73,6 +80,14 @@ def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[st
                 joined(path, "statements"),
                 f"the deployment makes neither group nor policy, so others must grant these rights: {needs}",
             )
+
+
+def _of_shared_namespace(instance: InstanceSpec, access: AccessSpec) -> Iterator[tuple[str, str]]:
+    """Yield what posts where every deployment may, though a tag is to keep this one apart from the others."""
+    if access.kind == "deployment" and access.defined_tag is not None:
+        for path, container in containers_of(instance):
+            if container.environment_variables.get(METRIC_NAMESPACE_VARIABLE) == METRIC_NAMESPACE:
+                yield path, _SHARED_NAMESPACE
 
 
 def _pushes(container: SidecarSpec) -> bool:

@@ -35,7 +35,11 @@ class World:
         for key, found in self.deployment.resources.items():
             if key.startswith("container-instance/"):
                 instance = cloud.store.find("container-instance", found, now)
-                used = {instance.hidden["containers"][0].id: ContainerUsage(cpu_cores=cores, memory_bytes=2**30)}
+                used = {
+                    instance.hidden["containers"][0].id: ContainerUsage(
+                        cpu_cores=cores, memory_bytes=2**30, storage_bytes=0
+                    )
+                }
                 with cloud.lock:
                     record_usage(cloud, instance, now, used)
         self.clock.advance(60)
@@ -61,6 +65,8 @@ class TestNames:
 
     def test_what_can_be_asked_for_is_listed(self, world):
         """Each name has its unit, who sends it, and whether OCI lists datapoints of it."""
+        (storage,) = [one for one in world.deployment.metrics() if one.name == "ephemeral_storage"]
+        assert (storage.unit, storage.has_data) == ("bytes", False)
         world.measure(cores=0.5)
         world.send("up", 1, job="web")
         world.send("up", 1, job="prometheus")
@@ -71,7 +77,6 @@ class TestNames:
             "Container Instances",
             True,
         )
-        assert (found["ephemeral_storage"].unit, found["ephemeral_storage"].has_data) == ("bytes", False)
         assert (found["up"].namespace, found["up"].sent_by, found["up"].streams) == (
             "ocisidecar",
             "metrics-forwarder",

@@ -27,7 +27,7 @@ from ocisidecar.plan.diff import changed_fields
 from ocisidecar.plan.plan import Action, Operation, Plan
 from ocisidecar.resources.capabilities import CompletedWhenReady, Startable
 from ocisidecar.resources.kind import Accepted, Kind, Site
-from ocisidecar.resources.rights import secrets_statement
+from ocisidecar.resources.rights import functions_statements, secrets_statement
 from ocisidecar.state.desired import INSTALL_KEY, RESPONSE_FILE, VAULT_SECRET, Desired, Placement
 from ocisidecar.state.identity import TAG_DIGEST, digest, retry_token
 from ocisidecar.state.observed import DEAD, Live, Phase
@@ -119,7 +119,8 @@ def _rights(job: Job, error: NotAuthorizedOrNotFound) -> tuple[str, ...]:
     identity = job.site.identity
     if error.operation == "get_secret_bundle":
         return (secrets_statement(identity),)
-    return job.kind.rights(identity)
+    functions = functions_statements(job.want.body, identity) if job.want is not None else ()
+    return (*job.kind.rights(identity), *functions)
 
 
 def complete(job: Job, live: Live) -> Done:

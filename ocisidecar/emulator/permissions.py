@@ -32,6 +32,7 @@ FAMILIES: Final[Mapping[str, frozenset[str]]] = {
     "logging-family": frozenset({"log-groups", "log-content"}),
     "compute-container-family": frozenset({"compute-container-instances", "compute-containers"}),
     "ons-family": frozenset({"ons-topics", "ons-subscriptions"}),
+    "functions-family": frozenset({"fn-invocation"}),
     "secret-family": frozenset({"secrets", "secret-bundles"}),
     "virtual-network-family": NETWORK,
 }
@@ -172,6 +173,17 @@ def _moves(call: Call) -> Sequence[tuple[Permission, Sequence[AccessTarget]]]:
     return _uses(call, "network-security-group", sorted({*wanted} ^ {*vnic.body["nsgIds"]}))
 
 
+def _invocation(call: Call) -> Sequence[tuple[Permission, Sequence[AccessTarget]]]:
+    """Return what subscribing a function needs: FN_INVOCATION on it, which is taken for one of that compartment.
+
+    Source: Oracle, "Creating a Function Subscription".
+    """
+    if call.body["protocol"] != "ORACLE_FUNCTIONS":
+        return []
+    target = AccessTarget(call.body["compartmentId"], {"target.function.id": call.body["endpoint"]})
+    return [(Permission(verb="use", resource_type="fn-invocation"), [target])]
+
+
 def _uses(call: Call, kind: str, record_ids: Iterable[str]) -> list[tuple[Permission, Sequence[AccessTarget]]]:
     records = (call.cloud.store.find(kind, record_id, call.now) for record_id in record_ids)
     places = (one.body["compartmentId"] if one is not None else call.cloud.tenancy_id for one in records)
@@ -180,6 +192,7 @@ def _uses(call: Call, kind: str, record_ids: Iterable[str]) -> list[tuple[Permis
 
 _REFERENCES: Final[Mapping[str, Callable[[Call], Sequence[tuple[Permission, Sequence[AccessTarget]]]]]] = {
     "create_container_instance": _references,
+    "create_subscription": _invocation,
     "update_vnic": _moves,
 }
 """Operation → what it needs of other resources that its body names."""

@@ -58,6 +58,15 @@ class PodRuntime:
     first_unprivileged_port: int
 
 
+def sampled_for(due: float, now: float) -> float:
+    """Return the time of a sample that was due: that moment, unless it was missed for long or there was none.
+
+    If the time at which a sample is taken counted, each would be a little later than the one before, until a minute
+    had none, in which an alarm would take the instance for absent.
+    """
+    return due if due <= now < due + SAMPLE_SECONDS else now
+
+
 class PodWorker:
     """Runs one pod.  `submit` queues a task for the thread; reading methods may be called from any thread.
 
@@ -239,8 +248,8 @@ class PodWorker:
 
         The engine is queried without a lock and for all containers at once, as each query takes a second.
         """
-        now = self._runtime.clock.time()
-        self._next_sample = now + SAMPLE_SECONDS
+        at = sampled_for(self._next_sample, self._runtime.clock.time())
+        self._next_sample = at + SAMPLE_SECONDS
         if self._running is None:
             return
         names = [details["displayName"] for details in self.pod.containers.values()]
@@ -248,11 +257,15 @@ class PodWorker:
         with contextlib.suppress(OSError), ThreadPoolExecutor(len(names)) as pool:
             found = zip(self.pod.containers, pool.map(self._running.usage, names), strict=True)
             usages = {
-                container_id: ContainerUsage(cpu_cores=usage.cpu_cores, memory_bytes=usage.memory_bytes)
+                container_id: ContainerUsage(
+                    cpu_cores=usage.cpu_cores,
+                    memory_bytes=usage.memory_bytes,
+                    storage_bytes=usage.storage_bytes,
+                )
                 for container_id, usage in found
                 if usage is not None
             }
-            callbacks.sampled(now, usages)
+            callbacks.sampled(at, usages)
 
     def _check_for_end(self) -> None:
         """Report when all containers have ended for good."""

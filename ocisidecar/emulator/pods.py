@@ -68,10 +68,12 @@ class ContainerUsage:
     Args:
         cpu_cores: logical CPUs that it kept busy, on average since the previous sample.
         memory_bytes: of its processes.
+        storage_bytes: of the files that it has written, without those on volumes.
     """
 
     cpu_cores: float
     memory_bytes: int
+    storage_bytes: int
 
 
 class PodCallbacks(Protocol):

@@ -174,7 +174,13 @@ class PodContainer:
             cpu_cores=(cpu_seconds - before) / (now - since) if now > since else 0.0,
             cpu_seconds=cpu_seconds,
             memory_bytes=memory["usage"] - reclaimable,
+            storage_bytes=self._storage_bytes(run),
         )
+
+    def _storage_bytes(self, run: _Run) -> int:
+        """Return the size of what a run has written to its file system, which the engine counts now."""
+        found = self._api.containers(all=True, size=True, filters={"id": run.container_id})
+        return sum(int(one.get("SizeRw", 0)) for one in found)
 
     def stop(self, grace_seconds: float) -> None:
         """Send the stop signal, then SIGKILL after the grace period; blocks until its last run has ended."""

@@ -75,8 +75,11 @@ class Usage:
         cpu_cores: CPUs in use, averaged since the previous usage query of this run, at first since its start.
         cpu_seconds: CPU time of this run.
         memory_bytes: memory in use, without the reclaimable page cache.
+        storage_bytes: size of the files that this run has written, without those on volumes, which the engine tells
+            only by counting the files of all volumes on its disk.
     """
 
     cpu_cores: float
     cpu_seconds: float
     memory_bytes: int
+    storage_bytes: int

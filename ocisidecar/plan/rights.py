@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ocisidecar.resources.kinds import KINDS
-from ocisidecar.resources.rights import domains_statement, secrets_statement
+from ocisidecar.resources.rights import domains_statement, functions_statements, secrets_statement
 from ocisidecar.state.desired import VAULT_SECRET, Desired
 from ocisidecar.state.identity import Identity
 from ocisidecar.wire import Key, Ref, references
@@ -21,7 +21,9 @@ def rights_for(desired: Mapping[Key, Desired], identity: Identity) -> tuple[str,
     kinds = [kind for name, kind in KINDS.items() if name in wanted]
     domains = [domains_statement(identity)] if "container-instance" in wanted else []
     secrets = [secrets_statement(identity)] if secrets_of(desired) else []
-    found = dict.fromkeys([*(right for kind in kinds for right in kind.rights(identity)), *domains, *secrets])
+    functions = [right for want in desired.values() for right in functions_statements(want.body, identity)]
+    given = (right for kind in kinds for right in kind.rights(identity))
+    found = dict.fromkeys([*given, *domains, *secrets, *functions])
     return tuple(one for one in found if one.replace(" to use ", " to manage ") not in found.keys() - {one})
 
 

@@ -15,7 +15,12 @@ from ocisidecar.plan.rights import rights_for, secrets_of
 from ocisidecar.preflight.context import Context, each, failed, passed, unknown, warned
 from ocisidecar.resources.instance_request import OcirImage, ocir_images, resolve_image
 from ocisidecar.resources.kinds import KINDS
-from ocisidecar.resources.rights import caller_statement, domains_statement, secrets_statement
+from ocisidecar.resources.rights import (
+    caller_statement,
+    domains_statement,
+    functions_statements,
+    secrets_statement,
+)
 from ocisidecar.spec import InstanceSpec
 from ocisidecar.spec.limits import SHAPES
 from ocisidecar.spec.own_images import OWN_IMAGES
@@ -54,10 +59,13 @@ _REFERENCES = {
 def rights_checks(context: Context) -> Iterator[Check]:
     """Everything that an apply needs is visible to the caller; whether it may also be changed shows only then.
 
-    The right to read secrets is checked with the secrets: there is nothing else that it makes visible.
+    The right to read secrets is checked with the secrets: there is nothing else that it makes visible.  That to
+    invoke a function makes nothing visible.
     """
-    secrets = secrets_statement(context.site.identity)
-    statements = [one for one in rights_for(context.desired, context.site.identity) if one != secrets]
+    identity = context.site.identity
+    functions = (one for want in context.desired.values() for one in functions_statements(want.body, identity))
+    unseen = {secrets_statement(identity), *functions}
+    statements = [one for one in rights_for(context.desired, identity) if one not in unseen]
     rights = {one.partition(" to ")[2].partition(" in ")[0]: one for one in statements}
     yield from each("rights", ((key, partial(_right, context, key, one)) for key, one in rights.items()))
 

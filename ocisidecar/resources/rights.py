@@ -5,7 +5,10 @@ Source: Oracle, "Policy Reference" and "Policy Syntax": the root compartment is 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ocisidecar.state.identity import Identity
+from ocisidecar.wire import Body
 
 
 def caller_statement(verb: str, resource_type: str, identity: Identity, *, tenancy: bool = False) -> str:
@@ -39,3 +42,15 @@ def regions_statement(identity: Identity) -> str:
 def secrets_statement(identity: Identity) -> str:
     """Return the statement for reading the content of vault secrets."""
     return caller_statement("read", "secret-bundles", identity)
+
+
+def functions_statements(body: Mapping[str, Body], identity: Identity) -> tuple[str, ...]:
+    """Return the statement that subscribing a function takes, wherever that is; none for any other body.
+
+    Source: Oracle, "Creating a Function Subscription": whoever subscribes a function needs FN_INVOCATION on it;
+    "Controlling Access to Invoke and Manage Functions".  No source says that Notifications itself needs a right.
+    """
+    if body.get("protocol") != "ORACLE_FUNCTIONS":
+        return ()
+    right = caller_statement("use", "fn-invocation", identity, tenancy=True)
+    return (f"{right} where target.function.id = '{body['endpoint']}'",)

@@ -28,6 +28,7 @@ from ocisidecar.spec.limits import SHAPES
 from ocisidecar.spec.ocir import is_ocir, ocir_host
 from ocisidecar.spec.own_images import OWN_IMAGES, own_image
 from ocisidecar.spec.presets import grafana, prometheus
+from ocisidecar.spec.ready_alarms import READY, RECOMMENDED, recommended_for
 from ocisidecar.spec.validate.fields import VCN
 
 _LOOPBACK: Final = "http://127.0.0.1"
@@ -80,7 +81,7 @@ def deployment_spec(values: Values) -> DeploymentSpec:
         (instance,),
         network=_network(values),
         logging=_logging(values),
-        alarms=_alarms(values),
+        alarms=_alarms(instance, values),
         topic=_topic(values),
         freeform_tags=values.freeform_tags,
         defined_tags=values.defined_tags,
@@ -220,6 +221,7 @@ def _metrics_forwarder(values: Values) -> SidecarSpec:
     sidecar = SidecarSpec.metrics_forwarder(
         image_url=values.metrics_forwarder_sidecar_image,
         metric_namespace=values.metrics_namespace,
+        metrics=values.metrics_forwarder_sidecar_metrics,
     )
     return _limited(
         sidecar, values, values.metrics_forwarder_sidecar_memory_gb, values.metrics_forwarder_sidecar_ocpus
@@ -278,16 +280,25 @@ def _logging(values: Values) -> LoggingSpec:
     return LoggingSpec.deployment(retention_duration_in_days=values.log_retention_days)
 
 
-def _alarms(values: Values) -> tuple[AlarmSpec, ...]:
+def _alarms(instance: InstanceSpec, values: Values) -> tuple[AlarmSpec, ...]:
     if not values.enable_alarms:
         return ()
-    to = (values.notification_topic_ocid,) if values.notification_topic_ocid else ()
-    return (
-        AlarmSpec.cpu_utilization(values.cpu_alarm_threshold, destinations=to),
-        AlarmSpec.memory_utilization(values.memory_alarm_threshold, destinations=to),
-        AlarmSpec.ephemeral_storage(destinations=to),
-        AlarmSpec.absence(destinations=to),
-    )
+    given = (recommended_for([instance]) if word == RECOMMENDED else (word,) for word in values.alarms)
+    return tuple(_alarm(word, values) for word in dict.fromkeys(word for words in given for word in words))
+
+
+def _alarm(word: str, values: Values) -> AlarmSpec:
+    arguments: dict[str, object] = {}
+    if word == "cpu_utilization":
+        arguments["threshold"] = values.cpu_alarm_threshold
+    if word == "memory_utilization":
+        arguments["threshold"] = values.memory_alarm_threshold
+    if READY[word].measured_by != "oci":
+        arguments["metric_namespace"] = values.metrics_namespace
+    if values.notification_topic_ocid:
+        arguments["destinations"] = (values.notification_topic_ocid,)
+    made: AlarmSpec = getattr(AlarmSpec, word)(**arguments)
+    return made
 
 
 def _topic(values: Values) -> TopicSpec | None:

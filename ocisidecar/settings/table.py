@@ -14,6 +14,8 @@ from attrs import Factory, field, fields, frozen
 
 from ocisidecar.settings.secret import SECRET, Secret
 from ocisidecar.settings.value_types import (
+    ALARMS,
+    ALARMS_OF_OCI,
     DEFINED_TAGS,
     EGRESS,
     FLAG,
@@ -262,6 +264,12 @@ class Values:
         "Run the metrics forwarder: it sends metrics there without an agent, on Arm too.", FLAG, default=False
     )
     metrics_forwarder_sidecar_image: str | None = _image("it", 'sidecars["metrics-forwarder"].image_url')
+    metrics_forwarder_sidecar_metrics: tuple[str, ...] = variable(
+        "What it sends, as selectors of PromQL. Empty: what the app measures.",
+        LIST,
+        (),
+        targets=('sidecars["metrics-forwarder"]',),
+    )
     metrics_forwarder_sidecar_memory_gb: float | None = _memory("metrics-forwarder")
     metrics_forwarder_sidecar_ocpus: float | None = _ocpus("metrics-forwarder")
     metrics_namespace: str = variable(
@@ -288,7 +296,8 @@ class Values:
     grafana_sidecar_memory_gb: float | None = _memory("grafana")
     grafana_sidecar_ocpus: float | None = _ocpus("grafana")
 
-    enable_alarms: bool = variable("Make alarms: CPU, memory, full disk, no metrics at all.", FLAG, default=False)
+    enable_alarms: bool = variable("Make alarms.", FLAG, default=False)
+    alarms: tuple[str, ...] = variable("Which ones.", ALARMS, ALARMS_OF_OCI, targets=("alarms",))
     cpu_alarm_threshold: float = variable("Percent of CPU.", PERCENT, 80.0, targets=('alarms["cpu-utilization"]',))
     memory_alarm_threshold: float = variable(
         "Percent of memory.", PERCENT, 80.0, targets=('alarms["memory-utilization"]',)

@@ -11,6 +11,7 @@ from attrs import frozen
 
 from ocisidecar.spec.egress import EgressRule, EgressSpec
 from ocisidecar.spec.ocir import ocir_host
+from ocisidecar.spec.ready_alarms import READY, RECOMMENDED
 from ocisidecar.spec.validate.fields import REGISTRY_HOST, REPOSITORY_PATH, Validator
 from ocisidecar.spec.validate.fields import ocid as is_ocid
 
@@ -40,6 +41,9 @@ _AMBIGUOUS = (
 )
 _TWICE = "has {} twice"
 
+ALARMS_OF_OCI = tuple(word for word, ready in READY.items() if ready.measured_by == "oci")
+"""The ready alarms that rest on what OCI measures itself, and so fit every deployment."""
+
 
 class Refused(ValueError):
     """A text is not allowed; the message says why, in place of what is allowed, and shows no value."""
@@ -68,6 +72,13 @@ def _flag(text: str) -> bool:
 def _list(text: str) -> tuple[str, ...]:
     items = (_unquoted(found[1]) if found[1] else found[2].strip() for found in _ITEM.finditer(text))
     return tuple(item for item in items if item)
+
+
+def _ready_alarms(text: str) -> tuple[str, ...]:
+    words = _list(text)
+    if not {*words} <= {RECOMMENDED, *READY}:
+        raise ValueError
+    return words
 
 
 def _egress(text: str) -> EgressSpec:
@@ -226,6 +237,10 @@ REGISTRY_REGION = ValueType("a region's key such as fra, or its name such as eu-
 HOST = _text_matching("a host such as fra.ocir.io, without https:// and path", REGISTRY_HOST)
 PATH = _text_matching("lower-case words joined by '/', '-', '_' or '.'", REPOSITORY_PATH)
 LIST = ValueType("values separated by commas, those with commas in quotes", _list)
+ALARMS = ValueType(
+    f"{RECOMMENDED} for those that fit the deployment, or names separated by commas: {', '.join(READY)}",
+    _ready_alarms,
+)
 EGRESS = ValueType(
     "destinations separated by commas, each vcn or a CIDR block, with a port as in 203.0.113.0/24:443 or "
     "10.0.0.2/32:53/udp if it is not all of TCP; none alone for no destination",

@@ -230,19 +230,22 @@ class AlarmSpec(ShortRepr):
     @classmethod
     def no_log_lines(
         cls,
+        interval: str = "1h",
         *,
         name: str = "no-log-lines",
         severity: Severity = "WARNING",
         metric_namespace: str = METRIC_NAMESPACE,
         destinations: Sequence[Destination] = (),
     ) -> AlarmSpec:
-        """Fire when a log forwarder has sent no line for an hour.
+        """Fire when a log forwarder has sent no line within `interval`, which is from `1m` to `1d`.
 
         It rests on `log_forwarder_acknowledged_entries_total`, which the metrics forwarder sends to
         `metric_namespace`, because OCI Logging has no metric of the lines in a log.  Not recommended by itself: an
         app may have nothing to say.
         """
-        return cls._ready("no_log_lines", name, severity, destinations, namespace=metric_namespace)
+        return cls._ready(
+            "no_log_lines", name, severity, destinations, interval=interval, namespace=metric_namespace
+        )
 
     @classmethod
     def recommended(
@@ -271,15 +274,16 @@ class AlarmSpec(ShortRepr):
         destinations: Sequence[Destination],
         threshold: str = "",
         *,
+        interval: str = "",
         namespace: str = NATIVE_NAMESPACE,
     ) -> AlarmSpec:
         ready = READY[word]
         return cls(
             name,
-            query=ready.query.replace("{threshold}", threshold),
+            query=ready.query.replace("{threshold}", threshold).replace("{interval}", interval),
             severity=severity,
             namespace=namespace,
-            body=ready.body,
+            body=None if ready.body is None else ready.body.replace("{interval}", interval),
             measured_by=ready.measured_by,
             destinations=tuple(destinations),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from attrs import evolve, field, frozen
 
@@ -16,6 +16,7 @@ from ocisidecar.spec.logs import LoggingSpec
 from ocisidecar.spec.named_items import with_item, without_item
 from ocisidecar.spec.network import NetworkSpec
 from ocisidecar.spec.positions import Origin
+from ocisidecar.spec.ready_alarms import RECOMMENDED
 from ocisidecar.spec.repr import ShortRepr
 from ocisidecar.spec.tags import DEFINED, FREEFORM, as_defined_tags
 from ocisidecar.spec.topic import DEFAULT_TOPIC, TopicSpec
@@ -64,11 +65,10 @@ def _instances(value: Iterable[InstanceSpec]) -> tuple[InstanceSpec, ...]:
 
 Recommended: TypeAlias = Literal["recommended"]
 """Stands for the alarms that fit the deployment, see `AlarmSpec.recommended`."""
-_RECOMMENDED: Final[Recommended] = "recommended"
 
 
 def _alarms(value: Recommended | Iterable[AlarmSpec | Recommended]) -> tuple[AlarmSpec | Recommended, ...]:
-    return (_RECOMMENDED,) if value == _RECOMMENDED else as_tuple(value, same)
+    return (RECOMMENDED,) if value == RECOMMENDED else as_tuple(value, same)
 
 
 def _repositories(value: Iterable[RepositorySpec]) -> tuple[RepositorySpec, ...]:

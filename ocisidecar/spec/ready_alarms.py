@@ -19,6 +19,8 @@ from ocisidecar.spec.validate.audience import Audience
 
 MeasuredBy = Literal["oci", "prometheus", "blackbox_exporter", "log_forwarder", "app"]
 
+RECOMMENDED: Final = "recommended"
+"""Stands for the ready alarms that fit, see `recommended_for`."""
 INSTANCES: Final = "$instances"
 """In an alarm's query: the display names of the deployment's instances, as a pattern for `=~`."""
 DEPLOYMENT: Final = "$deployment"
@@ -58,9 +60,9 @@ class ReadyAlarm:
     """What a ready alarm asks and means; its name and severity are arguments of the method of `AlarmSpec`.
 
     Attributes:
-        query: in Monitoring's query language; `{threshold}` stands for the argument of that name.
+        query: in Monitoring's query language; `{threshold}` and `{interval}` stand for these arguments.
         measured_by: who measures the metric.
-        body: of the notification: what the alarm means.
+        body: of the notification: what the alarm means; `{interval}` as in the query.
         is_recommended: whether it belongs to `AlarmSpec.recommended`.
     """
 
@@ -101,9 +103,9 @@ READY: Final[Mapping[str, ReadyAlarm]] = {
         body="A process started again.",
     ),
     "no_log_lines": ReadyAlarm(
-        query=f"log_forwarder_acknowledged_entries_total[1h]{_OF_DEPLOYMENT}.sum() < 1",
+        query=f"log_forwarder_acknowledged_entries_total[{{interval}}]{_OF_DEPLOYMENT}.sum() < 1",
         measured_by="log_forwarder",
-        body="The log forwarder has sent no line for an hour: the app writes none, or they cannot be sent.",
+        body="The log forwarder has sent no line within {interval}: the app writes none, or they cannot be sent.",
         is_recommended=False,
     ),
 }

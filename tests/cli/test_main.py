@@ -170,7 +170,10 @@ class TestCommands:
         assert (code, out.count("the emulator only simulates these containers")) == (0, 2)
         now = emulator.app.cloud.clock.time()
         (instance,) = emulator.app.cloud.store.all("container-instance", now)
-        used = {one.id: ContainerUsage(cpu_cores=0.5, memory_bytes=2**30) for one in instance.hidden["containers"]}
+        used = {
+            one.id: ContainerUsage(cpu_cores=0.5, memory_bytes=2**30, storage_bytes=0)
+            for one in instance.hidden["containers"]
+        }
         with emulator.app.cloud.lock:
             record_usage(emulator.app.cloud, instance, now - 60, used)
         code, out, _ = run("metrics", "web", "--metric", "cpu", "--metric", "container_memory")

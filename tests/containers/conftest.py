@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -11,11 +10,8 @@ import pytest
 
 from ocisidecar.clock import SystemClock
 from ocisidecar.engine import DockerUnavailable, Engine
-from ocisidecar.images.build import build
-from ocisidecar.images.sources import own_images
-from ocisidecar.spec.own_images import own_image
-from tests.containers.bodies import AGENT_IMAGE
-from tests.standins.images import BASES, MARIADB, POSTGRES, PREFIX, STAND_INS
+from tests.containers.local_images import build_own_images, build_stand_ins
+from tests.standins.images import BASES
 
 HERE = Path(__file__).parent
 
@@ -47,11 +43,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 @pytest.fixture(scope="session")
 def standins(engine: Engine) -> Mapping[str, str]:
     """Stand-ins for the official images, built here: name (`prometheus`, `nginx`, …) → image on this engine."""
-    subprocess.run([HERE.parent / "standins" / "build.sh"], check=True)
-    urls = (*STAND_INS.values(), *BASES.values(), AGENT_IMAGE, MARIADB, POSTGRES)
-    images = {url.removeprefix(PREFIX).partition(":")[0]: url for url in urls}
-    assert [url for url in images.values() if not engine.has_image(url)] == []
-    return images
+    return build_stand_ins(engine)
 
 
 @pytest.fixture(scope="session")
@@ -64,10 +56,7 @@ def image(standins: Mapping[str, str]) -> str:
 def images(engine: Engine, standins: Mapping[str, str]) -> Mapping[str, str]:
     """Images to run instead of each preset's: stand-ins, and the library's images built on stand-ins."""
     assert set(BASES.values()) <= {*standins.values()}
-    built = build(
-        own_images(), version="test", base_images=BASES, repository_prefix="ocisidecar-test/own", engine=engine
-    )
-    return STAND_INS | {own_image(one.name): one.variants[0].reference for one in built}
+    return build_own_images(engine)
 
 
 @pytest.fixture(scope="session")

@@ -251,3 +251,13 @@ def test_usage_is_measured(execute, started):
     assert after.cpu_seconds > before.cpu_seconds
     assert 0 < after.cpu_cores < 1
     assert 0 < after.memory_bytes < 128 * 1024**2
+
+
+def test_usage_of_storage_is_measured(execute, started):
+    """What is written to a container's own file system counts until it is deleted; on volumes it never does."""
+    before = started.pod.usage("app").storage_bytes
+    execute(APP, "head -c 3000000 /dev/zero > /root/written; head -c 3000000 /dev/zero > /data/written")
+    written = started.pod.usage("app").storage_bytes - before
+    execute(APP, "rm /root/written /data/written")
+    assert 3_000_000 <= written < 4_000_000
+    assert started.pod.usage("app").storage_bytes == before

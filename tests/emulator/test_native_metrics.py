@@ -31,8 +31,9 @@ def web(emulator, make_instance):
     containers = [{"displayName": name, "imageUrl": "web:1"} for name in ("app", "helper")]
     made = make_instance(containers=containers).data
     cloud = emulator.app.cloud
+    cloud.clock.advance(60)
     now = cloud.clock.time()
-    usages = {made.containers[0].container_id: ContainerUsage(cpu_cores=0.5, memory_bytes=GB)}
+    usages = {made.containers[0].container_id: ContainerUsage(cpu_cores=0.5, memory_bytes=GB, storage_bytes=3 * GB)}
     record_usage(cloud, cloud.store.find("container-instance", made.id, now), now, usages)
     return made
 
@@ -42,14 +43,16 @@ def web(emulator, make_instance):
     [
         ("CpuUtilization", 25),
         ("MemoryUtilization", 25),
+        ("EphemeralStorageUsed", 3 * GB),
         ("CpuUsed", 30e9),
         ("MemoryUsed", GB),
         ("ContainerCpuUsed", 30e9),
         ("ContainerMemoryUsed", GB),
+        ("ContainerEphemeralStorageUsed", 3 * GB),
     ],
 )
 def test_an_instance_has_utilization_and_usage(web, value, metric, expected):
-    """Utilization is in percent of two logical CPUs and 4 GB, CPU in core nanoseconds, memory in bytes."""
+    """Utilization is in percent of two logical CPUs and 4 GB, CPU in core nanoseconds, the rest in bytes."""
     assert value(f'{metric}[1m]{{resourceId = "{web.id}"}}.max()') == expected
 
 
@@ -59,10 +62,21 @@ def test_cpu_use_is_cumulative(emulator, web, value, metric):
     cloud = emulator.app.cloud
     cloud.clock.advance(60)
     now = cloud.clock.time()
-    usages = {web.containers[0].container_id: ContainerUsage(cpu_cores=0.5, memory_bytes=GB)}
+    usages = {web.containers[0].container_id: ContainerUsage(cpu_cores=0.5, memory_bytes=GB, storage_bytes=3 * GB)}
     record_usage(cloud, cloud.store.find("container-instance", web.id, now), now, usages)
     assert value(f'{metric}[1m]{{resourceId = "{web.id}"}}.max()') == 60e9
     assert value(f'{metric}[1m]{{resourceId = "{web.id}"}}.increment()') == 30e9
+
+
+def test_cpu_use_counts_from_the_start(emulator, make_instance, value):
+    """A sample that is taken ten seconds after the creation adds what was used in ten seconds, not in a minute."""
+    made = make_instance(containers=[{"displayName": "app", "imageUrl": "web:1"}]).data
+    cloud = emulator.app.cloud
+    cloud.clock.advance(10)
+    now = cloud.clock.time()
+    usages = {made.containers[0].container_id: ContainerUsage(cpu_cores=0.5, memory_bytes=GB, storage_bytes=0)}
+    record_usage(cloud, cloud.store.find("container-instance", made.id, now), now, usages)
+    assert value(f'CpuUsed[1m]{{resourceId = "{made.id}"}}.max()') == 5e9
 
 
 def test_containers_have_separate_series(web, value):

@@ -45,20 +45,16 @@ class World:
         self.emulator.deliver()
         webhook.confirm()
 
-    def measure(self, *, cores, up=1.0, probe=1.0, started=1000.0, is_silent=False, storage=1e9):
+    def measure(self, *, cores, up=1.0, probe=1.0, started=1000.0, is_silent=False, storage=1024**3):
         """Let a minute pass in which OCI measures the instance, and the metrics forwarder sends."""
         cloud = self.emulator.app.cloud
         now = self.clock.time()
         instance = cloud.store.find(
             "container-instance", self.deployment.resources["container-instance/web-0"], now
         )
-        usages = {
-            one.id: ContainerUsage(cpu_cores=cores, memory_bytes=1e8) for one in instance.hidden["containers"][:1]
-        }
+        usage = ContainerUsage(cpu_cores=cores, memory_bytes=100_000_000, storage_bytes=storage)
         with cloud.lock:
-            record_usage(cloud, instance, now, usages)
-            native = {"resourceDisplayName": instance.body["displayName"], "resourceId": instance.id}
-            add_datapoint(self.emulator, "oci_computecontainerinstance", "EphemeralStorageUsed", storage, native)
+            record_usage(cloud, instance, now, {instance.hidden["containers"][0].id: usage})
             if not is_silent:
                 own = {"deployment": "web", "container_instance": "web-0", "job": "web"}
                 values = {"up": up, "probe_success": probe, "process_start_time_seconds": started}

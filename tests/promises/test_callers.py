@@ -262,6 +262,28 @@ def test_a_secret_that_the_caller_may_not_read_is_named(as_team, emulator, subne
         as_team(*CI).apply(spec)
 
 
+def test_a_function_that_the_caller_may_not_invoke_is_named(as_team, emulator, subnet) -> None:
+    """Subscribing a function needs the right to invoke it, which preflight lists and the error names."""
+    function = "ocid1.fnfunc.oc1.eu-frankfurt-1.page"
+    right = f"to use fn-invocation in tenancy where target.function.id = '{function}'"
+    alarm = AlarmSpec.cpu_utilization(80, destinations=[TopicSpec("oncall", subscriptions=[function])])
+    spec = DeploymentSpec(
+        "web", [WEB], network=NetworkSpec.existing(subnet), access=AccessSpec.none(), alarms=[alarm]
+    )
+    team = as_team(
+        *CI,
+        "Allow group team to manage ons-family in compartment id {c}",
+        "Allow group team to manage alarms in compartment id {c}",
+        "Allow group team to read all-resources in compartment id {c}",
+    )
+    assert f"Allow group <your group> {right}" in team.preflight(spec).statements
+    with pytest.raises(ApplyFailed, match=re.escape(right)):
+        team.apply(spec)
+    emulator.add_policy(f"Allow group team {right}")
+    team.apply(spec)
+    assert not team.plan(spec).changes
+
+
 class TestReader:
     """`read all-resources` in the compartment."""
 

@@ -279,6 +279,13 @@ class TestSidecars:
         assert blackbox.scrape[1].parameters["target"] == "http://127.0.0.1:9000/"
 
 
+SENT = (
+    "ENABLE_PROMETHEUS_SIDECAR=true\nENABLE_METRICS_FORWARDER_SIDECAR=true\nOCIR_NAMESPACE=ns\nOCI_REGION=fra\n"
+    "PROMETHEUS_METRICS_PORT=8081\n"
+)
+"""Settings with which the metrics of Prometheus are sent."""
+
+
 class TestLogsAndAlarms:
     """Logging and alarms."""
 
@@ -313,6 +320,29 @@ class TestLogsAndAlarms:
             AlarmSpec.ephemeral_storage(destinations=destinations),
             AlarmSpec.absence(destinations=destinations),
         )
+
+    def test_alarms_have_the_names_of_spec_files(self, spec):
+        """ALARMS names the ready alarms, once each, and they look where METRICS_NAMESPACE says."""
+        made = spec(
+            f"ENABLE_ALARMS=true\nALARMS=restarts,cpu_utilization,restarts\nCPU_ALARM_THRESHOLD=70\n{SENT}"
+            "METRICS_NAMESPACE=shop\nMETRICS_FORWARDER_SIDECAR_METRICS=up,process_start_time_seconds\n"
+        )
+        assert made.alarms == (AlarmSpec.restarts(metric_namespace="shop"), AlarmSpec.cpu_utilization(70))
+
+    def test_recommended_alarms_are_those_that_fit(self, spec):
+        """`recommended` stands for the ready alarms that something sends the metrics for; thresholds are kept."""
+        oci = {"cpu-utilization", "memory-utilization", "ephemeral-storage", "absence"}
+        alarms = "ENABLE_ALARMS=true\nALARMS=recommended\nMEMORY_ALARM_THRESHOLD=90\n"
+        assert {one.name for one in spec(alarms).alarms} == oci
+        made = spec(f"{alarms}{SENT}").alarms
+        assert {one.name for one in made} == {*oci, "scrape-target-down", "silent-agent"}
+        assert AlarmSpec.memory_utilization(90) in made
+        assert {one.namespace for one in made if one.measured_by != "oci"} == {"container_monitoring"}
+
+    def test_an_alarm_on_what_is_not_sent_is_refused(self, spec):
+        """The problem names ALARMS, and the sidecar that would have to send the metric."""
+        with pytest.raises(SettingsError, match=r"ALARMS .*process_start_time_seconds.* metrics forwarder"):
+            spec(f"ENABLE_ALARMS=true\nALARMS=restarts\n{SENT}")
 
 
 class TestImages:

@@ -45,11 +45,21 @@ def problems(alarm, *sidecars):
 def test_every_ready_alarm_is_what_its_table_says(word):
     """The class method of each row makes the alarm of that row, and a spec file may name it."""
     ready, made = READY[word], getattr(AlarmSpec, word)()
-    assert (made.name, made.body, made.measured_by) == (word.replace("_", "-"), ready.body, ready.measured_by)
-    assert made.query.startswith(ready.query.partition("{threshold}")[0])
+    body = ready.body and ready.body.replace("{interval}", "1h")
+    assert (made.name, made.body, made.measured_by) == (word.replace("_", "-"), body, ready.measured_by)
+    assert made.query.startswith(ready.query.replace("{interval}", "1h").partition("{threshold}")[0])
     spec = DeploymentSpec("shop", [WEB], alarms=[made])
     assert load_spec(f"name: shop\ninstances: [{{name: a, image_url: a/b:1}}]\nalarms: [{word}]").alarms == (made,)
     assert load_spec(dump_spec(spec)) == spec
+
+
+def test_how_long_no_log_line_comes_is_an_argument():
+    """`no_log_lines` takes the time within which a line must come, alone in a spec file too."""
+    made = AlarmSpec.no_log_lines("10m")
+    assert made.query.startswith("log_forwarder_acknowledged_entries_total[10m]{")
+    assert "within 10m:" in made.body
+    loaded = load_spec("name: shop\ninstances: [{name: a, image_url: a/b:1}]\nalarms: [{no_log_lines: 10m}]")
+    assert loaded.alarms == (made,)
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def _with_writes(role: TelemetryRole, variables: Mapping[str, Json]) -> Telemetr
 
 
 def _number(word: str, default: float) -> float:
-    return float(word) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", word) else default
+    return float(word) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", word) else default
 
 
 def _prometheus_port(words: Sequence[str]) -> int | None:

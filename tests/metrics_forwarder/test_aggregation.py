@@ -163,6 +163,15 @@ def test_the_budget_keeps_the_first_series():
     assert again.stream_count == 2
 
 
+def test_the_budget_has_room_for_up():
+    """Other series leave a twentieth of the budget to `up`, which comes last in a scrape and says what is down."""
+    aggregator = make(max_streams=40)
+    counts = add(aggregator, *(one("size", (0, 1.0), part=str(part)) for part in range(50)))
+    assert (counts.taken, counts.over_budget) == (38, 12)
+    counts = add(aggregator, *(one("up", (0, 1.0), job=job) for job in "abc"))
+    assert (counts.taken, counts.over_budget) == (2, 1)
+
+
 def test_a_series_without_samples_is_forgotten_after_an_hour():
     """A series without samples for an hour is forgotten, however the wall clock jumps, and its stream is free."""
     aggregator = make(max_streams=1)

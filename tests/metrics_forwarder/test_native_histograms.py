@@ -7,7 +7,7 @@ import math
 import sys
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from metrics_forwarder.native_histograms import Layout, NativeHistogram, bound
 
@@ -79,6 +79,7 @@ def test_two_together_are_the_histogram_of_all(found, others, schema, another):
     assert same(total, observed([*found, *others], min(schema, another)))
 
 
+@example(found=[-1e-5], since=[0.0], schema=0, steps=2, is_wider=False)
 @given(observations, observations, schemas, st.integers(0, 4), st.booleans())
 def test_the_difference_is_what_was_observed_since(found, since, schema, steps, is_wider):
     """What a histogram has more than an earlier one is what was observed since, also after it became coarser."""

@@ -32,6 +32,10 @@ _MAX_TYPES: Final = 20_000
 _SERIES_PER_STREAM: Final = 30
 """A histogram has more series than streams; so many of them are known at most per stream of the budget."""
 
+_KEPT: Final = "up"
+_KEPT_SHARE: Final = 20
+"""Of so many streams one is kept for `up`, which says what is down: it is the last of every scrape."""
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -153,7 +157,7 @@ class Aggregator:
         if self.rules.quantiles or layout == state.layout:
             return
         streams = self._native_streams(state, layout)
-        if len(self._streams | streams) > self.rules.max_streams:
+        if len(self._streams | streams) > self._room(state):
             counts.over_budget += 1
             return
         self._streams |= streams
@@ -173,7 +177,7 @@ class Aggregator:
             kind = series.kind or kind_of(name, self._type_of(name))
             state = State(series.labels, kind, is_native=series.is_native)
         streams = self._streams_of(state)
-        is_too_many = len(self._streams | streams) > self.rules.max_streams
+        is_too_many = len(self._streams | streams) > self._room(state)
         if is_too_many or len(self.states) >= self.rules.max_streams * _SERIES_PER_STREAM:
             counts.over_budget += len(series.points)
             return None
@@ -181,6 +185,11 @@ class Aggregator:
         self.states[series.labels] = state
         self.forgotten.discard(series.labels)
         return state
+
+    def _room(self, state: State) -> int:
+        """Return how many streams there may be with those of a series."""
+        most = self.rules.max_streams
+        return most if state.name == _KEPT else most - most // _KEPT_SHARE
 
     def _is_chosen(self, series: Series) -> bool:
         if series.is_native and series.kind is not None:

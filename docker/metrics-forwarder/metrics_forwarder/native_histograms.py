@@ -151,7 +151,7 @@ class NativeHistogram:
         if self.schema > before.schema or self.zero_threshold < before.zero_threshold:
             return True
         old = before.at_schema(self.schema)
-        if any(
+        if self.zero_threshold > before.zero_threshold and any(
             bound(index - 1, old.schema) < self.zero_threshold < bound(index, old.schema)
             for index in (*old.positive, *old.negative)
         ):

@@ -272,7 +272,10 @@ def _writes_not_taken(observations: _Observations) -> Iterator[Finding]:
 
 
 def _measured(observations: _Observations) -> Iterator[Finding]:
-    yield from measured_findings(observations.inspection, observations.measured)
+    killed = {one.key for one in _failing_containers(observations) if one.cause == "out-of-memory"}
+    for finding in measured_findings(observations.inspection, observations.measured):
+        if finding.cause != "memory-used-up" or finding.key not in killed:
+            yield finding
 
 
 def _agents_missing(observations: _Observations) -> Iterator[Finding]:

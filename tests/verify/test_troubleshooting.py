@@ -124,3 +124,11 @@ def test_what_containers_share_is_found_in_other_deployments(bench):
         access=AccessSpec.of("platform"),
     )
     assert bench.apply(spec).diagnose().findings == ()
+
+
+def test_a_container_that_was_killed_for_its_memory_has_one_finding(bench):
+    """That its memory is used up says no more than that it was killed for it."""
+    deployment = {entry.name: entry for entry in ENTRIES}["out-of-memory"].provoke(bench)
+    bench.measure(deployment, "ContainerMemoryUsed", 1e9, containerDisplayName="prometheus")
+    causes = [one.cause for one in deployment.diagnose().findings if one.key.endswith("/prometheus")]
+    assert causes == ["out-of-memory"]

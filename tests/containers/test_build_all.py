@@ -168,7 +168,7 @@ def test_the_token_may_be_in_a_vault(build, settings, registry, monkeypatch):
 
 
 def test_a_local_deployment_with_real_containers(images, capsys):
-    """deploy.py --local runs the template, and every check of metrics and log lines passes that it has something for."""
+    """deploy.py --local runs the template, and every check passes of what it has: metrics, log lines, volumes."""
     template = SCRIPTS / "oci-monitoring.env.template"
     words = ["deploy", "--settings", str(template), "--local", "--containers", "docker"]
     words += [word for name, image in images.items() for word in ("--image", f"{name}={image}")]

@@ -37,7 +37,8 @@ def texts_growing(text, ends):
     data, found, position = text.encode(), [], 0
     for end in [*sorted(end % (len(data) + 1) for end in ends), len(data), None]:
         while True:
-            part = split_records(data[position:end], RULE, is_final=end is None)
+            is_continued = data[:position][-1:] not in {b"", b"\n"}
+            part = split_records(data[position:end], RULE, is_final=end is None, is_continued=is_continued)
             found += [(position + start, one) for start, one in zip(part.starts, part.texts, strict=True)]
             position += part.consumed
             if not part.consumed:
@@ -114,6 +115,27 @@ def test_a_trace_before_a_line_that_is_longer_than_a_record_does_not_wait():
     text = "Caused by: .o\n\tfrom a:2\n" + "x" * 401 + "\n"
     whole = texts_growing(text, [])
     assert whole[0] == (0, b"Caused by: .o\\n\\tfrom a:2")
+    for end in range(len(text)):
+        assert texts_growing(text, [end]) == whole
+
+
+@pytest.mark.usefixtures("short_records")
+def test_a_trace_that_is_too_long_with_the_lines_before_it_is_whole_without_them():
+    """What would begin a record that is too long is left out of it, since it may have been read before."""
+    cause = f"Caused by: a.B: {'c' * 370}\n\t... 3 more"
+    text = f'Exception in thread "main" a.C: d\n{cause}\nend\n'
+    whole = texts_growing(text, [])
+    assert [one.decode() for _, one in whole][1] == cause.replace("\n", "\\n").replace("\t", "\\t")
+    for end in range(len(text)):
+        assert texts_growing(text, [end]) == whole
+
+
+@pytest.mark.usefixtures("short_records")
+def test_the_rest_of_a_line_that_is_too_long_is_no_message():
+    """A line that is longer than a record is not the message of the trace after it, and neither is its rest."""
+    text = "x" * 450 + "\n\tat a.B.c(B.java:1)\n\tat a.B.d(B.java:2)\nend\n"
+    whole = texts_growing(text, [])
+    assert [len(one) for _, one in whole[:2]] == [400, 50]
     for end in range(len(text)):
         assert texts_growing(text, [end]) == whole
 

@@ -109,7 +109,10 @@ def _split(data: bytes, ends: Sequence[int], encoding: str, rule: RecordRule) ->
     found, position = [], 0
     for end in [*ends, None]:
         while True:
-            part = encodings.split(data[position:end], encoding, rule, is_final=end is None)
+            is_continued = encodings.ends_within_line(data[:position], encoding)
+            part = encodings.split(
+                data[position:end], encoding, rule, is_final=end is None, is_continued=is_continued
+            )
             assert 0 <= part.consumed <= len(data) - position
             for start, text in zip(part.starts, part.texts, strict=True):
                 found.append((position + start, json.loads(b'"' + text + b'"')))

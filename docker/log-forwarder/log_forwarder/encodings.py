@@ -64,16 +64,22 @@ def end_of_last_character(block: bytes, encoding: str) -> int:
     return len(block) - len(incomplete)
 
 
-def split(block: bytes, encoding: str, rule: RecordRule, *, is_final: bool) -> Records:
+def ends_within_line(before: bytes, encoding: str) -> bool:
+    """Return whether the bytes before a block end within a line; space that was not written ends one."""
+    last = before[-unit_bytes(encoding) :]
+    return bool(last.strip(b"\0")) and last != "\n".encode(encoding)
+
+
+def split(block: bytes, encoding: str, rule: RecordRule, *, is_final: bool, is_continued: bool = False) -> Records:
     """Split a block in any encoding; see `split_records`."""
     if encoding == UTF_8:
-        return split_records(block, rule, is_final=is_final)
+        return split_records(block, rule, is_final=is_final, is_continued=is_continued)
     units = block[: len(block) & ~1]
     high = 1 if encoding == "utf-16-le" else 0
     if not is_final and units and units[-2:][high] in _HIGH_SURROGATES:
         units = units[:-2]
     text = units.decode(encoding, "surrogatepass").encode("utf-8", "surrogatepass")
-    records = split_records(text, rule, is_final=is_final)
+    records = split_records(text, rule, is_final=is_final, is_continued=is_continued)
     starts, at, offset = [], 0, 0
     for start in (*records.starts, records.consumed):
         offset += len(text[at:start].decode("utf-8", "surrogatepass").encode(encoding, "surrogatepass"))

@@ -7,10 +7,12 @@ import os
 import uuid
 import zlib
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from log_forwarder import encodings, holes
 from log_forwarder.checkpoint import Fingerprint, GenerationState
+from log_forwarder.flush_timeouts import FlushTimeouts
 from log_forwarder.log_files import FileId, FileInfo
 from log_forwarder.open_files import birth_ns
 from log_forwarder.records import MAX_RECORD_BYTES, RecordRule, Records
@@ -22,25 +24,10 @@ READ_BYTES: Final = 2 * MAX_RECORD_BYTES + 64 * 1024
 FINGERPRINT_BYTES: Final = 1024
 CLOSE_AFTER_QUIET_SECONDS: Final = 5.0
 """How long a deleted file must not have grown before it is closed."""
-_CHARACTER_SECONDS: Final = 60.0
-"""How long a file must not have grown before the rest of its last character is not waited for any more."""
 
 
 class Truncated(Exception):
     """The file no longer contains what was read from it: it was truncated, and possibly written again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlushTimeouts:
-    """How long a file must not have grown before its last record counts as complete.
-
-    Args:
-        record_seconds: for a record that ends with a newline, which a next line may continue.
-        partial_seconds: for a record without its newline.
-    """
-
-    record_seconds: float
-    partial_seconds: float
 
 
 @dataclass(eq=False, slots=True)
@@ -260,7 +247,7 @@ class Generation:
         known = self._encoding
         recent, block = self._next_block(descriptor)
         self.size, self._looked_at, self._state = status.st_size, size_and_mtime, None
-        records = self._split(block, rule, timeouts, quiet)
+        records = self._split(recent, block, rule, timeouts, quiet)
         self._has_partial_record = not records.consumed
         if not records.consumed:
             self._encoding = known  # the next look may show more of the bytes that decide it
@@ -338,24 +325,28 @@ class Generation:
             raise Truncated
         return self._recent_bytes, window[overlap:]
 
-    def _split(self, block: bytes, rule: RecordRule, timeouts: FlushTimeouts, quiet: float) -> Records:
+    def _split(
+        self, recent: bytes, block: bytes, rule: RecordRule, timeouts: FlushTimeouts, quiet: float
+    ) -> Records:
         """Split where an earlier run did; else at certain ends of records; else where a flush timeout is over."""
         encoding = self._encoding or encodings.UTF_8
+        split = partial(
+            encodings.split,
+            encoding=encoding,
+            rule=rule,
+            is_continued=encodings.ends_within_line(recent, encoding),
+        )
         index = bisect.bisect_right(self._cuts, self.position)
         if index < len(self._cuts) and self._cuts[index] - self.position <= len(block):
-            return encodings.split(block[: self._cuts[index] - self.position], encoding, rule, is_final=True)
-        records = encodings.split(block, encoding, rule, is_final=False)
+            return split(block[: self._cuts[index] - self.position], is_final=True)
+        records = split(block, is_final=False)
         if records.consumed:
             return records
-        end = 0
-        if quiet >= timeouts.partial_seconds:
-            end = len(block) if quiet >= _CHARACTER_SECONDS else encodings.end_of_last_character(block, encoding)
-        elif quiet >= timeouts.record_seconds:
-            end = encodings.end_of_last_line(block, encoding)
+        end = timeouts.end_of(block, encoding, quiet)
         if end:
             self._cuts.append(self.position + end)
             self._state = None
-        return encodings.split(block[:end], encoding, rule, is_final=True)
+        return split(block[:end], is_final=True)
 
     def track(self, block: Block, end: int) -> Span:
         """Return a span for the bytes before an offset in the block just read; call it in order of the offsets."""

@@ -15,7 +15,8 @@ from forwarding.metrics import Metrics
 from log_forwarder import payload
 from log_forwarder.checkpoint import Checkpoint
 from log_forwarder.discovery import FileDiscovery
-from log_forwarder.generation import Block, FlushTimeouts, Generation, Span, Truncated
+from log_forwarder.flush_timeouts import FlushTimeouts
+from log_forwarder.generation import Block, Generation, Span, Truncated
 from log_forwarder.multiline import rule_of
 from log_forwarder.settings import Settings
 

@@ -56,7 +56,7 @@ def rule_of(multiline: str) -> RecordRule:
 class LineRule:
     """Every line is a record."""
 
-    def join(self, block: bytes, *, is_final: bool) -> tuple[bytes, int]:
+    def join(self, block: bytes, *, is_final: bool, is_continued: bool) -> tuple[bytes, int]:  # noqa: ARG002
         """See `RecordRule`."""
         return block, len(block) if is_final else block.rfind(b"\n") + 1
 
@@ -74,7 +74,7 @@ class StartRule:
     def __init__(self, pattern: str) -> None:
         self._inner_newline = re.compile(rb"\n(?!" + pattern.encode() + rb")(?!\Z)", re.MULTILINE)
 
-    def join(self, block: bytes, *, is_final: bool) -> tuple[bytes, int]:
+    def join(self, block: bytes, *, is_final: bool, is_continued: bool) -> tuple[bytes, int]:  # noqa: ARG002
         """See `RecordRule`."""
         joined = self._inner_newline.sub(INNER_NEWLINE, block)
         return joined, len(block) if is_final else joined.rfind(b"\n", 0, max(0, len(joined) - 1)) + 1
@@ -86,11 +86,11 @@ class TraceRule:
     A trace that follows another trace is a record of its own.  A joined record has at most MAX_RECORD_BYTES.
     """
 
-    def join(self, block: bytes, *, is_final: bool) -> tuple[bytes, int]:
+    def join(self, block: bytes, *, is_final: bool, is_continued: bool) -> tuple[bytes, int]:
         """See `RecordRule`."""
         complete = len(block) if is_final else block.rfind(b"\n") + 1
-        parts: list[bytes] = []
-        floor = at = 0
+        floor = at = (block.find(b"\n") + 1 or complete) if is_continued else 0
+        parts = [block[:floor]] if floor else []
         refused: deque[int] = deque(maxlen=_LINES_AFTER)  # earlier ones cannot begin a trace any more
         while (sign := _next_sign(block, at, complete)) is not None:
             span = _trace_at(block, sign, floor, complete)
@@ -126,11 +126,15 @@ def _trace_at(block: bytes, sign: int, floor: int, complete: int) -> tuple[int, 
         return None
     if match.lastgroup == "whole":
         return sign, match.end()
-    head = _head_of(block, sign, floor, is_start=match.lastgroup == "start")
-    limit = _limit(block, head, complete)
-    if match.end() > limit:
-        match = TRACE.match(block, sign, limit)
-    return (head, match.end()) if match is not None and match.end() > head else None
+    while True:
+        head = _head_of(block, sign, floor, is_start=match.lastgroup == "start")
+        limit = _limit(block, head, complete)
+        found = match if match.end() <= limit else TRACE.match(block, sign, limit)
+        if found is not None and found.end() > head:
+            return head, found.end()
+        if head >= sign:
+            return None
+        floor = block.find(b"\n", head) + 1  # as if the lines before were not there: they may have been read before
 
 
 def _may_begin(block: bytes, sign: int, complete: int, first: int) -> bool:

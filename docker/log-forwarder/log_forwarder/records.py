@@ -51,7 +51,7 @@ class Records:
 class RecordRule(Protocol):
     """Decides which lines belong together."""
 
-    def join(self, block: bytes, *, is_final: bool) -> tuple[bytes, int]:
+    def join(self, block: bytes, *, is_final: bool, is_continued: bool) -> tuple[bytes, int]:
         """Replace the newlines inside records by INNER_NEWLINE; return the block and the end of its last record.
 
         The record that begins at that end may go on after the block; with `is_final` the last one ends with it.
@@ -60,10 +60,11 @@ class RecordRule(Protocol):
             block: begins with a record, and ends with a newline unless its last line is longer than
                 MAX_RECORD_BYTES or `is_final`.
             is_final: nothing follows the block.
+            is_continued: its first line is the rest of one that was too long.
         """
 
 
-def split_records(block: bytes, rule: RecordRule, *, is_final: bool) -> Records:
+def split_records(block: bytes, rule: RecordRule, *, is_final: bool, is_continued: bool = False) -> Records:
     """Split a block, which begins with a record, into records.
 
     Args:
@@ -71,11 +72,12 @@ def split_records(block: bytes, rule: RecordRule, *, is_final: bool) -> Records:
         rule: which lines belong together.
         is_final: whether the last record ends with the block.  Otherwise it is left in the block, because the next
             line may continue it.
+        is_continued: the first line of the block is the rest of one that was too long.
     """
     whole = block
     if not is_final and len(block) - (complete := block.rfind(b"\n") + 1) <= MAX_RECORD_BYTES:
         whole = block[:complete]
-    joined, end = rule.join(whole, is_final=is_final)
+    joined, end = rule.join(whole, is_final=is_final, is_continued=is_continued)
     lines = joined[:end].split(b"\n", MAX_RECORDS_PER_SPLIT) if end else []
     if len(lines) > MAX_RECORDS_PER_SPLIT:
         end -= len(lines[-1])

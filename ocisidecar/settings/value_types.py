@@ -18,6 +18,7 @@ from ocisidecar.spec.validate.fields import ocid as is_ocid
 _YES = frozenset({"true", "yes", "on", "1"})
 _NO = frozenset({"false", "no", "off", "0"})
 _WHOLE = 100
+_MAX_WHOLE = 2**63
 _DIGITS = re.compile(r"[+-]?[0-9]+")
 _NAMESPACE = re.compile(r"(?!oci_|oracle_)[A-Za-z][A-Za-z0-9_]*")
 _NAME = r"[A-Za-z_][A-Za-z0-9_.-]*"
@@ -210,7 +211,10 @@ def _percent(text: str) -> float:
 def _integer(text: str) -> int:
     if not _DIGITS.fullmatch(text):
         raise ValueError
-    return int(text)
+    number = int(text)
+    if not -_MAX_WHOLE <= number < _MAX_WHOLE:
+        raise ValueError
+    return number
 
 
 def _seconds(text: str) -> int:

@@ -170,6 +170,7 @@ class TestProblems:
             ("DEFINED_TAGS='[]'", "DEFINED_TAGS", "a JSON object"),
             ("CONTAINER_OCPUS=nan", "CONTAINER_OCPUS", "must be a number"),
             ("CONTAINER_COUNT=1_000", "CONTAINER_COUNT", "must be a whole number"),
+            (f"CONTAINER_COUNT=1{400 * '0'}", "CONTAINER_COUNT", "must be a whole number"),
             ("CPU_ALARM_THRESHOLD=120", "CPU_ALARM_THRESHOLD", "a number from 0 to 100"),
             ("METRICS_NAMESPACE=oci_shop", "METRICS_NAMESPACE", "not with oci_ or oracle_"),
             ("MAX_WAIT_TIME=0", "MAX_WAIT_TIME", "whole seconds, at least 1"),

@@ -388,10 +388,12 @@ class TestTextsThatAreNoSpec:
         assert len(found) == 1
         assert "surrogate" in found[0].message
 
-    def test_a_number_beyond_all_floats_is_a_problem(self):
-        """A whole number that no float can hold is no number of OCPUs."""
-        spec = DeploymentSpec("web", [InstanceSpec("web", image_url="a/b:1", ocpus=10**400)])
-        assert [problem.path for problem in validate(spec)] == ['instances["web"].ocpus']
+    @pytest.mark.parametrize("field", ["ocpus", "replicas", "ephemeral_storage_in_gbs"])
+    def test_a_number_beyond_64_bits_is_a_problem(self, field: str):
+        """A whole number that no request can hold is one problem of its field, whatever the field is for."""
+        spec = DeploymentSpec("web", [InstanceSpec("web", image_url="a/b:1", **{field: 10**400})])
+        found = [(problem.path, problem.message) for problem in validate(spec)]
+        assert found == [(f'instances["web"].{field}', "is a number beyond 64 bits")]
 
     def test_a_file_without_end_is_not_read(self):
         """A device or a huge file is refused after 8 MB."""

@@ -24,6 +24,7 @@ from ocisidecar.wire import Ref
 REPORTED = ""
 """The message of a problem that was reported when the spec was read."""
 HALF_A_CHARACTER = "holds half of a surrogate pair, \\ud800 to \\udfff alone, which is not a character"
+TOO_LARGE = "is a number beyond 64 bits"
 """Python has such text from file names and variables of the environment that are not UTF-8, and from JSON."""
 _HALF = re.compile("[\ud800-\udfff]")
 _WORDS: Mapping[Any, str] = {
@@ -60,6 +61,7 @@ _GIVEN_IN_FILES: Mapping[type, str] = {
 }
 _QUANTITY = re.compile(r"(\d+(?:\.\d+)?) ?([kmgt]?)i?(?:b|bytes?)?", re.IGNORECASE)
 _GBS: Mapping[str, float] = {"k": 1 / 1024**2, "m": 1 / 1024, "g": 1, "t": 1024}
+_MAX_WHOLE = 2**63
 _ELEMENT_HINT: Mapping[Any, int] = {tuple: 0, Sequence: 0, Mapping: 1}
 """The index of the type argument for the elements."""
 
@@ -100,6 +102,9 @@ def type_problems_of(
         return
     if _holds_half_a_character(value):
         yield path, HALF_A_CHARACTER
+        return
+    if isinstance(value, int) and not -_MAX_WHOLE <= value < _MAX_WHOLE:
+        yield path, TOO_LARGE
         return
     fitting = next((option for option in _options(hint) if _fits(value, *option)), None)
     if fitting is None:

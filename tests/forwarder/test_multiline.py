@@ -205,3 +205,23 @@ def test_only_a_line_that_a_trace_may_follow_is_held():
     """Of lines without a trace only the last one is held, and it is held because a trace may follow."""
     assert texts("a\nb\nc\n", is_final=False) == ["a", "b"]
     assert texts("a\nb\nx.YException: c\n", is_final=False) == ["a"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "    at node:internal/main:1:1 {\n" + "  code: 'x\n" * 60,
+        "goroutine 1 " + "[" * 200_000 + "\n",
+        "    at " + "(" * 200_000 + "\n",
+        "Caused by: " + "a." * 100_000 + "\n",
+        "a:1:in `" + "(A" * 100_000 + "\n",
+        "/" + ".js" * 80_000 + "\n",
+        "info: " + "[1" * 100_000 + "\n",
+        "thread '" + "' " * 100_000 + "\n",
+        ("  at a.b {\n" * 2000) + "}\n",
+    ],
+    ids=lambda line: line.strip()[:12],
+)
+def test_no_line_takes_long(line):
+    """Lines that almost begin a trace are told from one in time that grows with their length; otherwise this hangs."""
+    assert "\n".join(texts(line * 2)) == (line * 2).removesuffix("\n")

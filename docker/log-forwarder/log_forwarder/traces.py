@@ -1,6 +1,7 @@
 """What stack traces look like: Java and its relatives, Python, Go, Node.js, .NET, Ruby, PHP, Rust.
 
-All patterns match at the beginning of a line, and are compared with bytes.
+All patterns match at the beginning of a line, and are compared with bytes.  No text can be divided among their parts
+in two ways where that is repeated, so that the time for a line grows with its length and no faster.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _CAUSE: Final = (
 _DETAIL: Final = rb"[ \t]+(?:- (?:locked|waiting|parking|eliminated) |\[CIRCULAR REFERENCE)"
 
 _THROWN_LINE: Final = (
-    rb"(?:[ \t]+at [^\n]*\{\r?\n(?:[ \t]+[^\n]*\n){0,40}?[ \t]*\}" + _LINE + rb"|"
+    rb"(?:[ \t]+at [^\n]*\{\r?\n(?:[ \t][^\n]*\n){0,40}?[ \t]*\}" + _LINE + rb"|"
     rb"(?:" + rb"|".join((_FRAME, _OMITTED, _INNER, _RUBY_FRAME, _DETAIL)) + rb")" + _LINE + rb"|"
     rb"(?:"
     + _BLANK
@@ -76,7 +77,7 @@ _FAULT_HANDLER: Final = (
 )
 
 _GOROUTINE: Final = (
-    rb"goroutine \d+ [^\n]*\[[^\n]*\]:"
+    rb"goroutine \d+ [^\n\[]*\[[^\n\]]*\]:"
     + _LINE
     + rb"(?:(?!panic: |fatal error: )[^\s][^\n]*\n\t[^\n]*:\d+"
     + _LINE
@@ -138,7 +139,7 @@ STARTS: Final = (
     rb"(?:Traceback|Stack) \(most recent call last\):",
     rb"[ ]+\+ Exception Group Traceback ",
     rb"(?:Current thread|Thread) 0x[0-9a-f]+ ",
-    rb"goroutine \d+ [^\n]*\[[^\n]*\]:",
+    rb"goroutine \d+ [^\n\[]*\[[^\n\]]*\]:",
     rb"(?:PHP )?Stack trace:\r?(?=\n|\Z)|\[stacktrace\]",
     rb"Caused by:\r?\n[ ]{4,}\S",
 )

@@ -223,5 +223,5 @@ def test_only_a_line_that_a_trace_may_follow_is_held():
     ids=lambda line: line.strip()[:12],
 )
 def test_no_line_takes_long(line):
-    """Lines that almost begin a trace are told from one in time that grows with their length; otherwise this hangs."""
+    """What almost begins a trace is told from one in time that grows with its length; otherwise this hangs."""
     assert "\n".join(texts(line * 2)) == (line * 2).removesuffix("\n")

@@ -1,7 +1,7 @@
 """What stack traces look like: Java and its relatives, Python, Go, Node.js, .NET, Ruby, PHP, Rust.
 
-All patterns match at the beginning of a line, and are compared with bytes.  No text can be divided among their parts
-in two ways where that is repeated, so that the time for a line grows with its length and no faster.
+All patterns match at the beginning of a line, and are compared with bytes.  No text can be divided among repeated
+parts in two ways, so that the time for a line grows with its length and no faster.
 """
 
 from __future__ import annotations

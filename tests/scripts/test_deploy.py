@@ -38,11 +38,11 @@ class TestLocal:
         assert bool(out) is (command != "metrics")
 
     def test_deploy_rehearses_everything(self, script):
-        """`deploy --local` shows plan, deployment and checks; eight checks need real containers and are skipped."""
+        """`deploy --local` shows plan, deployment and checks; eleven checks need real containers and are skipped."""
         code, out, err = script("deploy", "deploy", "--settings", TEMPLATE, "--local")
         assert (code, "monitoring-demo: 12 resources." in out) == (0, True)
         assert "12 to create" in err
-        assert "All checks of monitoring-demo that could run passed: 41 passed, 8 skipped." in err
+        assert "All checks of monitoring-demo that could run passed: 41 passed, 11 skipped." in err
         assert "everything is gone when it ends" in err
 
     def test_as_a_program_of_its_own(self, tmp_path):

@@ -38,7 +38,7 @@ class TestLocal:
         assert bool(out) is (command != "metrics")
 
     def test_deploy_rehearses_everything(self, script):
-        """`deploy --local` shows plan, deployment and checks; eleven checks need real containers and are skipped."""
+        """`deploy --local` shows plan, deployment and checks; eleven checks need real containers."""
         code, out, err = script("deploy", "deploy", "--settings", TEMPLATE, "--local")
         assert (code, "monitoring-demo: 12 resources." in out) == (0, True)
         assert "12 to create" in err

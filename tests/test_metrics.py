@@ -169,6 +169,7 @@ class TestRows:
     @pytest.mark.parametrize(("statistic", "value"), [("max", 50), ("min", 25), ("p50", 37.5)])
     def test_other_statistics(self, world, statistic, value):
         """Two datapoints in one interval are combined as asked."""
+        world.clock.advance(3600 - world.clock.time() % 3600)  # both in one hour
         for cores in (0.5, 1.0):
             world.measure(cores=cores)
         found = world.deployment.metrics("cpu", statistic=statistic, resolution="1h")

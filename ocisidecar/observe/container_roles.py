@@ -27,6 +27,7 @@ class TelemetryRole:
         log_volume: the volume that it reads these files from.
         metric_namespace: the namespace in OCI Monitoring that it sends samples to; empty if it sends none.
         resource_group: of these samples; empty for none.
+        has_data_source: whether a data source in OCI tells it, a management agent, what to read.
         takes_writes: whether these are samples that a Prometheus or an app sends to it.
         has_own_selectors: whether it chooses of these by other selectors than the default ones.
         max_streams: its budget of streams; 0 if it takes no writes.
@@ -42,6 +43,7 @@ class TelemetryRole:
     log_volume: str = ""
     metric_namespace: str = ""
     resource_group: str = ""
+    has_data_source: bool = False
     takes_writes: bool = False
     has_own_selectors: bool = False
     max_streams: int = 0
@@ -70,6 +72,7 @@ def telemetry_role_of(body: Mapping[str, Json]) -> TelemetryRole:
         log_source=text(variables, "OCISIDECAR_INSTANCE") if log_id else "",
         log_volume=mounts.get(directory, ""),
         metric_namespace=text(variables, "OCISIDECAR_METRIC_NAMESPACE"),
+        has_data_source=text(variables, "OCISIDECAR_DATA_SOURCE") == "api",
         metrics_volume=mounts.get(_METRICS_DIRECTORY, ""),
         prometheus_port=port,
         is_protected=port is not None and any(word.startswith(_WEB_CONFIG_FLAG) for word in words),

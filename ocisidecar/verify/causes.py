@@ -227,6 +227,10 @@ CAUSES: Mapping[str, Cause] = {
             "registers again when the instance is restarted."
         ),
     ),
+    "no-data-source": Cause(
+        title="A management agent has lost its data source, which tells it what to read",
+        remedy="Apply the spec again: it makes the data source.",
+    ),
     "agent-silent": Cause(
         title="A management agent is not in contact any more",
         remedy=(

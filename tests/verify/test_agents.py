@@ -83,3 +83,16 @@ def test_an_apply_that_waits_in_vain_says_why(provisioner):
     assert found.index(("crash-loop", "container-instance/web-0/management-agent")) < found.index(
         ("agent-not-registered", AGENT)
     )
+
+
+def test_an_agent_without_its_data_source_fails(provisioner, service):
+    """Where somebody deleted the data source through which it is told what to read, check and diagnosis say so."""
+    agent = SidecarSpec.management_agent(data_source="api")
+    deployment = provisioner.apply(InstanceSpec("web", image_url=APP.image_url, sidecars=[agent]))
+    assert check_of(deployment)[0] is Status.PASSED
+    ocid = deployment.resources[AGENT]
+    (source,) = service.get_management_agent(ocid).data.data_source_list
+    service.delete_data_source(ocid, source.key)
+    words = "has no data source of the deployment, and so reads nothing"
+    assert check_of(deployment) == (Status.FAILED, f"registered and ACTIVE, but it {words}")
+    assert causes(deployment) == [("no-data-source", AGENT)]

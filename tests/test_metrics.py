@@ -13,7 +13,6 @@ from ocisidecar import ConfigError, InstanceSpec, Metrics, ScrapeTarget, Service
 from ocisidecar.emulator import Fault
 from ocisidecar.emulator.pods import ContainerUsage
 from ocisidecar.emulator.services.native_metrics import record_usage
-from tests.datapoints import add_datapoint
 
 WEB = (
     InstanceSpec("web", image_url="fra.ocir.io/acme/web:1", ocpus=1, memory_in_gbs=4, scrape=ScrapeTarget(8080))
@@ -47,7 +46,7 @@ class World:
     def send(self, name, value, namespace="ocisidecar", **dimensions):
         """Have the emulator take a datapoint of now, as a sidecar sends it."""
         every = {"deployment": "web", "container_instance": "web-0", **dimensions}
-        add_datapoint(self.emulator, namespace, name, value, every)
+        self.emulator.store_datapoint(namespace, name, value, every)
 
     def queries(self):
         """Return how many queries and lists of metrics were made since the last call."""

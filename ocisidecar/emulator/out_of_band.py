@@ -90,7 +90,14 @@ class OutOfBand:
             return tuple(delivery.notification for delivery in cloud.outbox.deliveries)
 
     def store_datapoint(
-        self, namespace: str, name: str, value: float, dimensions: Mapping[str, str], *, at: float | None = None
+        self,
+        namespace: str,
+        name: str,
+        value: float,
+        dimensions: Mapping[str, str],
+        *,
+        resource_group: str | None = None,
+        at: float | None = None,
     ) -> None:
         """Store a datapoint in the compartment, as if a service or a simulated container had sent it.
 
@@ -99,6 +106,7 @@ class OutOfBand:
             name: of the metric.
             value: of the datapoint.
             dimensions: of the metric stream.
+            resource_group: of the metric stream, if any.
             at: its time in seconds since the epoch; now by default.
         """
         cloud = self.app.cloud
@@ -106,7 +114,7 @@ class OutOfBand:
             region=cloud.home_region,
             compartment_id=cloud.compartment_id,
             namespace=namespace,
-            resource_group=None,
+            resource_group=resource_group,
             name=name,
             dimensions=tuple(sorted(dimensions.items())),
         )

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from log_forwarder import records
+from log_forwarder.encodings import ends_within_line
 from log_forwarder.multiline import rule_of
 from log_forwarder.records import split_records
 
@@ -37,7 +38,7 @@ def texts_growing(text, ends):
     data, found, position = text.encode(), [], 0
     for end in [*sorted(end % (len(data) + 1) for end in ends), len(data), None]:
         while True:
-            is_continued = data[:position][-1:] not in {b"", b"\n"}
+            is_continued = ends_within_line(data[:position], "utf-8")
             part = split_records(data[position:end], RULE, is_final=end is None, is_continued=is_continued)
             found += [(position + start, one) for start, one in zip(part.starts, part.texts, strict=True)]
             position += part.consumed

@@ -8,7 +8,6 @@ from attrs import evolve
 from ocisidecar import AlarmSpec, DeploymentSpec, InstanceSpec, ScrapeTarget, SidecarSpec, TopicSpec
 from ocisidecar.emulator.pods import ContainerUsage
 from ocisidecar.emulator.services.native_metrics import record_usage
-from tests.datapoints import add_datapoint
 from tests.webhook import Webhook
 
 WEB = (
@@ -59,7 +58,7 @@ class World:
                 own = {"deployment": "web", "container_instance": "web-0", "job": "web"}
                 values = {"up": up, "probe_success": probe, "process_start_time_seconds": started}
                 for name, value in values.items():
-                    add_datapoint(self.emulator, "ocisidecar", name, value, own)
+                    self.emulator.store_datapoint("ocisidecar", name, value, own)
         self.clock.advance(60)
         self.emulator.deliver()
 

@@ -16,7 +16,6 @@ from ocisidecar.clock import VirtualClock
 from ocisidecar.emulator import ContainerScript, Emulator
 from ocisidecar.timestamps import now, rfc3339
 from ocisidecar.verify.findings import Diagnosis, Finding
-from tests.datapoints import add_datapoint
 
 INSTANCE = "container-instance/web-0"
 NATIVE = "oci_computecontainerinstance"
@@ -102,12 +101,12 @@ class Bench:
     def send(self, name: str, value: float, namespace: str = "ocisidecar", **labels: str) -> None:
         """Give OCI Monitoring a datapoint that a sidecar of web-0 sent."""
         own = {"deployment": "web", "container_instance": "web-0", **labels}
-        add_datapoint(self.emulator, namespace, name, value, own)
+        self.emulator.store_datapoint(namespace, name, value, own)
 
     def measure(self, deployment: Deployment, name: str, value: float, **dimensions: str) -> None:
         """Give OCI Monitoring a measurement of web-0 that OCI made."""
         own = {"resourceId": deployment.resources[INSTANCE], "resourceDisplayName": "web-0", **dimensions}
-        add_datapoint(self.emulator, NATIVE, name, value, own)
+        self.emulator.store_datapoint(NATIVE, name, value, own)
 
     def _now(self) -> str:
         return rfc3339(now(self.clock))

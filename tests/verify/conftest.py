@@ -12,7 +12,6 @@ from cryptography.hazmat.primitives import serialization
 from ocisidecar.timestamps import now, rfc3339
 from ocisidecar.verify.report import Report
 from ocisidecar.verify.verify import VerifyOptions, verify
-from tests.datapoints import add_datapoint
 from tests.readers import reader_of
 from tests.verify.telemetry import FULL, INSTANCE, Endpoint
 
@@ -102,7 +101,7 @@ def measure(real_containers, deployment):
 
     def note(name, value, **dimensions):
         own = {"resourceId": deployment.resources[INSTANCE], "resourceDisplayName": "web-0", **dimensions}
-        add_datapoint(real_containers, "oci_computecontainerinstance", name, value, own)
+        real_containers.store_datapoint("oci_computecontainerinstance", name, value, own)
 
     return note
 

@@ -6,7 +6,6 @@ import pytest
 
 from ocisidecar import SidecarSpec
 from ocisidecar.verify.report import Status
-from tests.datapoints import add_datapoint
 from tests.verify.telemetry import APP, INSTANCE, found, verdicts
 
 SENDER = f"{INSTANCE}/metrics-forwarder"
@@ -30,7 +29,7 @@ def arrive(real_containers):
     """Stores a datapoint as a metrics forwarder sends it."""
 
     def add(name="orders_total", namespace="shop", resource_group=None, **dimensions):
-        add_datapoint(real_containers, namespace, name, 1.0, WHERE | dimensions, resource_group=resource_group)
+        real_containers.store_datapoint(namespace, name, 1.0, WHERE | dimensions, resource_group=resource_group)
 
     return add
 

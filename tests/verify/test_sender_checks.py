@@ -10,7 +10,6 @@ from attrs import evolve
 from ocisidecar import SidecarSpec, VolumeSpec
 from ocisidecar.emulator import ContainerScript
 from ocisidecar.verify.report import Status
-from tests.datapoints import add_datapoint
 from tests.verify.telemetry import APP, INSTANCE, found, series
 
 SENDER = f"{INSTANCE}/metrics-forwarder"
@@ -262,7 +261,7 @@ class TestVolume:
         """Where Prometheus is not reached, the metric in OCI Monitoring tells when the app wrote."""
         where = {"deployment": "web", "container_instance": "web-0", "container": "web"}
         name = "app_metrics_updated_timestamp_seconds"
-        add_datapoint(real_containers, "ocisidecar", name, clock.time() - 1, where)
+        real_containers.store_datapoint("ocisidecar", name, clock.time() - 1, where)
         assert found(look(url=None), "metrics-volume", INSTANCE).status is Status.PASSED
 
     def test_where_nothing_tells_it_is_skipped(self, look):
